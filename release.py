@@ -6,12 +6,16 @@ the tag builds the same files again, and compares them with those on an index:
 
     python3 release.py v1.0.0 dist --commit v1.0.0 && sha256sum dist/*
 
+Beside them is the list of hashes that a project of this release has for its vendor/.
+So whoever compares projects asks the release, and not the projects themselves.
+
 The program needs uv and Git, no network, and only the standard library. No code of the
 package runs.
 """
 
 import argparse
 import email
+import hashlib
 import os
 import re
 import subprocess
@@ -26,9 +30,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 SOURCE = "src/"
+README = "src/README.md"  # for an index, and so in no wheel
 # What a source distribution has beside the source: the build writes the first two.
 BUILT = {"PKG-INFO", "pyproject.toml"}
-COPIED = {"LICENSE", "README.md"}
+COPIED = {"LICENSE"}
 ORIGINAL = "pyproject.toml.orig"
 # The files about the wheel in it.
 ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
@@ -38,6 +43,9 @@ UNWANTED = re.compile(
     r"(^|/)(__pycache__|\.[^/]*|fixtures|testdata|media|reports|secrets)(/|$)"
     r"|\.(egg-info|key|log|orig|pem|po|py[co]|rej|sqlite3\S*|swp)$"
 )
+
+# An index has neither the file nor the heading.
+RELATIVE_LINK = re.compile(r"\]\((?!https://)|(?:src|href)=\"(?!https://)")
 
 type Files = dict[str, bytes]  # the contents, by the paths
 
@@ -65,6 +73,9 @@ def main() -> None:
     if problems:
         sys.exit("\n".join(["Nothing was built:", *problems]))
     options.output.mkdir(parents=True)
+    version = options.tag.removeprefix("v")
+    hashes = list_hashes(vendored(version, tracked))
+    built[f"secure-django-{version}.sha256"] = hashes.encode()
     for name, content in built.items():
         (options.output / name).write_bytes(content)
         print(options.output / name)
@@ -95,6 +106,24 @@ def run(*command: str) -> None:
     process = subprocess.run(command, check=False, capture_output=True, text=True)
     if process.returncode:
         sys.exit(f"{command[0]} failed: {process.stderr.strip()}")
+
+
+# What a project has in vendor/
+
+
+def vendored(version: str, tracked: Files) -> Files:
+    """Return the files of the package as the template copies them into projects."""
+    own = f'version = "{version}"'.encode()
+    metadata = tracked["pyproject.toml"].replace(own, own[:-1] + b'+vendored"', 1)
+    license_text = tracked["LICENSE"]
+    files = package_of(tracked)
+    return files | {"LICENSE": license_text, "pyproject.toml": metadata}
+
+
+def list_hashes(files: Files) -> str:
+    """Return the hash of each file, as sha256sum does."""
+    hashes = {path: hashlib.sha256(files[path]).hexdigest() for path in sorted(files)}
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in hashes.items())
 
 
 # What is compared
@@ -168,6 +197,7 @@ def check_wheel(about: str, tracked: Files, files: Files) -> list[str]:
     source = {
         path.removeprefix(SOURCE): content
         for path, content in package_of(tracked).items()
+        if path != README
     }
     own = {path: files[path] for path in files if not path.startswith(about)}
     described = {path.removeprefix(about): files[path] for path in files.keys() - own}
@@ -224,6 +254,7 @@ def check_metadata(tracked: Files, content: bytes) -> Iterator[str]:
         "Provides-Extra": sorted(project["optional-dependencies"]),
         "Description-Content-Type": ["text/markdown"],
         "Classifier": project["classifiers"],
+        "Project-URL": [f"{name}, {url}" for name, url in project["urls"].items()],
     }
     for field, values in expected.items():
         found = message.get_all(field, [])
@@ -237,11 +268,13 @@ def check_metadata(tracked: Files, content: bytes) -> Iterator[str]:
 
 
 def check_description(tracked: Files, message: Message) -> Iterator[str]:
-    """Yield a line if the description is not the README."""
+    """Yield a line if the description is not the README, or not for an index."""
     description = message.get_payload(decode=True)
-    readme = tracked["README.md"]
+    readme = tracked[README]
     if not isinstance(description, bytes) or description.strip() != readme.strip():
-        yield "metadata: the description is another than README.md"
+        yield f"metadata: the description is another than {README}"
+    if RELATIVE_LINK.search(readme.decode()):
+        yield f"metadata: {README} has a link without https://, which no index follows"
 
 
 def spell(specifier: str | None) -> str:

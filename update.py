@@ -89,8 +89,9 @@ CONFLICTS = {
     BOTH_ADDED: BOTH_CHANGED,
     "UD": "this project changed it, the template removed it: it is still there",
 }
-# What a program writes anew, once the files that it reads are merged.
-WRITTEN = {"settings.lock": "write it anew: `uv run python -m secure_django.conf.lock`"}
+# What a command writes anew, once the files that it reads are merged. A merge could put
+# lines into an order that the command would not write.
+WRITTEN = {"settings.lock": "uv run poe settings-lock"}
 MOVED = "one side moved it or removed it: put it where it belongs"
 # The refs of another repository have a namespace of their own, since both repositories
 # may have a tag of one name.
@@ -171,6 +172,7 @@ class Merge(NamedTuple):
     conflicts: dict[str, str]  # with an explanation
     left_out: list[str]  # since the project removed them
     neighbors: list[str]  # merged, though Git found conflicts
+    written: list[str]  # by a command; they are as the project has them
     has_patch: bool = False  # with this project's changes of the package
 
 
@@ -818,20 +820,24 @@ def merge_difference(old: str, new: str) -> Merge:
             left_out.append(path)
     if left_out:
         run("git", "rm", "--quiet", "--force", "--", *left_out)
+    written = [path for path in WRITTEN if states.get(path) in {"UU", BOTH_ADDED}]
+    if written:
+        run("git", "checkout", "--quiet", "--ours", "--", *written)
+        run("git", "add", "--", *written)
     neighbors = [
         path
         for path, state in states.items()
         if state == "UU"
-        and path not in left_out
+        and path not in [*left_out, *written]
         and is_text(path, prefix)
         and merge_neighbors(path, prefix)
     ]
     conflicts = {
-        path: WRITTEN.get(path) or CONFLICTS.get(state, MOVED)
+        path: CONFLICTS.get(state, MOVED)
         for path, state in states.items()
-        if is_conflict(state) and path not in [*left_out, *neighbors]
+        if is_conflict(state) and path not in [*left_out, *written, *neighbors]
     }
-    return Merge(conflicts, left_out, neighbors)
+    return Merge(conflicts, left_out, neighbors, written)
 
 
 # The report
@@ -920,6 +926,8 @@ def print_report(
     print_section(left_out, merge.left_out)
     neighbors = "Merged where both sides wrote beside each other, so read the order"
     print_section(neighbors, merge.neighbors)
+    written = [f"{path}: {WRITTEN[path]}" for path in merge.written]
+    print_section("Left as it is, so write it anew once the rest is merged", written)
     conflicts = [f"{path}: {reason}" for path, reason in merge.conflicts.items()]
     print_section("Conflicts", conflicts)
     actions = list_new_actions(update.start, update.target)

@@ -65,7 +65,7 @@ LEFTOVERS = """
 """.split()
 
 # The package, as a release has it.
-PACKAGE = ["LICENSE", "README.md", "pyproject.toml", "src"]
+PACKAGE = ["LICENSE", "pyproject.toml", "src"]
 # Left by work on the package.
 NOT_OF_THE_PACKAGE = re.compile(r"\..*|.*\.(egg-info|orig|py[co]|rej)|__pycache__")
 VENDOR = Path("vendor/secure-django")

@@ -1,7 +1,7 @@
 """The names that a later major release removes, and what warns of their use.
 
 A deprecated name works as before for two minor releases or more. Its use warns, and
-`manage.py check` names the settings of a project.
+`manage.py check` names what the project uses of them.
 """
 
 import warnings
@@ -37,6 +37,9 @@ class Deprecation(NamedTuple):
 # Nothing is deprecated yet.
 DEPRECATIONS: tuple[Deprecation, ...] = ()
 
+# The names of modules that were used since the start of the process.
+used_names: set[str] = set()
+
 
 def deprecated_attribute(module: str, name: str, values: dict[str, Any]) -> Any:
     """Return a deprecated name of a module, with a warning.
@@ -47,6 +50,7 @@ def deprecated_attribute(module: str, name: str, values: dict[str, Any]) -> Any:
     full_name = f"{module}: {name}"
     for deprecation in DEPRECATIONS:
         if deprecation.name == full_name and name in values:
+            used_names.add(full_name)
             category = RemovedInNextMajorWarning
             warnings.warn(str(deprecation), category, stacklevel=3)
             return values[name]

@@ -98,6 +98,27 @@ IN_PACKAGE: list[Edit] = [
     ),
 ]
 
+AUTHENTICATION = '    "django.contrib.auth.middleware.AuthenticationMiddleware",\n'
+NEW_MIDDLEWARE = '    "django.middleware.http.ConditionalGetMiddleware",\n'
+# One change of each other kind, of which the middleware has its place beside a team's.
+OF_EACH_KIND: list[Edit] = [
+    ("config/settings.py", AUTHENTICATION, AUTHENTICATION + NEW_MIDDLEWARE),
+    ("settings.lock", AUTHENTICATION, AUTHENTICATION + NEW_MIDDLEWARE),
+    ("settings.lock", "SESSION_COOKIE_AGE = 1800\n", "SESSION_COOKIE_AGE = 1200\n"),
+    (
+        "settings.lock",
+        "ROOT_URLCONF",
+        "REPORT_EMAIL = (REPORT_EMAIL)\nROOT_URLCONF",
+    ),
+    ("static/design.css", "--line: light-dark(#dde2de,", "--line: light-dark(#dde2df,"),
+    ("Dockerfile", "UV_NO_CACHE=1 ", "UV_NO_CACHE=1 UV_NO_PROGRESS=1 "),
+    ("deploy/site-web@.service", "RestartSec=2\n", "RestartSec=3\n"),
+    ("docs/operations.md", "\n**Packages.** ", "\n**Packages, next.** "),
+    ("README.md", "## Test, check, scan\n", "## Test, check and scan\n"),
+]
+PINNED_ACTION = re.compile(r"actions/checkout@[0-9a-f]{40} # v[\d.]+")
+RAISED_ACTION = f"actions/checkout@{'0' * 40} # v99.0.0"
+
 
 def change(project: Path, edits: list[Edit]) -> None:
     """Apply the edits; each must match exactly once."""
@@ -148,3 +169,14 @@ def publish_next(template: Path) -> None:
     (template / Path(GONE_FROM_PACKAGE).relative_to(VENDOR)).unlink()
     commit(template, "Next release")
     run(template, "git", "tag", f"v{NEXT}")
+
+
+def publish_everything(template: Path) -> None:
+    """Commit and tag a next release that changes each kind of file of a project."""
+    raw = template / RAW
+    change(raw, OF_EACH_KIND)
+    for workflow in (raw / ".github" / "workflows").iterdir():
+        text = workflow.read_text(encoding="utf-8")
+        raised = PINNED_ACTION.sub(RAISED_ACTION, text)
+        workflow.write_text(raised, encoding="utf-8", newline="\n")
+    publish_next(template)

@@ -11,28 +11,73 @@ from typing import NamedTuple
 from tests.support.baking import run
 from tests.support.releases import Edit, change
 
-POE_APP = ("poe", "--quiet", "--executor", "simple", "app")
+POE = ("poe", "--quiet", "--executor", "simple")
 APPS = {
     "events": ("start:date", "price:number", "cover:photo", "remarks:text"),
     "rooms": ("seats:number", "open_to_all:yesno", "cover:photo"),
 }
 # Files of the team beside those of its apps.
 FILES = {
+    "config/hours.py": """\
+OPEN_HOURS = {"monday": "", "tuesday": "10-18"}
+
+
+def main() -> None:
+    print(OPEN_HOURS)
+
+
+if __name__ == "__main__":
+    main()
+""",
     "config/middleware.py": """\
-def add_header(get_response):  # type: ignore[no-untyped-def]
-    def answer(request):  # type: ignore[no-untyped-def]
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+type Answer = Callable[[HttpRequest], HttpResponse]
+
+
+def add_header(get_response: Answer) -> Answer:
+    def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response["X-Team"] = "museum"
         return response
 
     return answer
+
+
+def add_user(get_response: Answer) -> Answer:
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["X-Known"] = str(request.user.is_authenticated)
+        return response
+
+    return answer
+""",
+    "config/validators.py": """\
+from django.core.exceptions import ValidationError
+
+
+class NoCityValidator:
+    def validate(self, password: str, user: object = None) -> None:
+        if "zurich" in password.lower():
+            raise ValidationError("Not our city.")
+
+    def get_help_text(self) -> str:
+        return "Do not use the name of our city."
 """,
     "static/museum.css": ".museum { color: var(--ink); }\n",
     "templates/about.html": '{% extends "base.html" %}\n',
     "templates/imprint.html": '{% extends "base.html" %}\n',
     "docs/our-rules.md": "# Our rules\n",
     "docs/who-is-on-call.md": "# Who is on call\n",
-    "tests/test_museum.py": "def test_museum() -> None:\n    assert True\n",
+    "tests/test_museum.py": """\
+from config.hours import OPEN_HOURS
+
+
+def test_museum_is_closed_on_mondays() -> None:
+    assert OPEN_HOURS["monday"] == ""
+""",
 }
 SETTINGS = "config/settings.py"
 
@@ -56,19 +101,21 @@ INSERTIONS = [
     Insertion(
         SETTINGS,
         last_in("AUTH_PASSWORD_VALIDATORS"),
-        '    {"NAME": "museum.validators.NoCityValidator"},\n',
+        '    {"NAME": "config.validators.NoCityValidator"},\n',
     ),
     Insertion(
         SETTINGS,
         r'"django.contrib.auth.middleware.AuthenticationMiddleware",\n',
         '    "config.middleware.add_user",\n',
     ),
-    Insertion(SETTINGS, r'"secure_django.photos",\n', '    "django.contrib.sites",\n'),
-    Insertion(SETTINGS, r'number\(1\), "30"\)  # per user\n', "MUSEUM_ROOMS = 12\n"),
+    Insertion(SETTINGS, r'"allauth.account",\n', '    "django.contrib.syndication",\n'),
+    Insertion(
+        SETTINGS, r'number\(1\), "30"\)  # per user\n', "MUSEUM_HOURS = OPEN_HOURS\n"
+    ),
     Insertion(
         SETTINGS,
         r"from secure_django.conf import env, number\n",
-        "from museum import x\n",
+        "from config.hours import OPEN_HOURS\n",
     ),
     Insertion(
         "config/urls.py",
@@ -79,6 +126,11 @@ INSERTIONS = [
         "config/urls.py",
         r"urlpatterns = \[\n",
         '    path("about/", TemplateView.as_view(template_name="about.html")),\n',
+    ),
+    Insertion(
+        "events/tests/table.py",
+        r'ROWS = """\n',
+        "/about/ log-in 200 200 200 200\n",
     ),
     Insertion(
         "templates/base.html",
@@ -93,7 +145,7 @@ INSERTIONS = [
     Insertion("templates/account/login.html", r"\Z", "{# Our log-in. #}\n"),
     Insertion("static/design.css", r"--logo-width: 0px;\n", "  --museum: red;\n"),
     Insertion("Dockerfile", r"WORKDIR /app\nUSER 10001:10001\n", "ENV MUSEUM=yes\n"),
-    Insertion("pyproject.toml", last_in("dependencies"), '    "whoosh==3.0",\n'),
+    Insertion("pyproject.toml", last_in("dependencies"), '    "whoosh==2.7.4",\n'),
     Insertion("pyproject.toml", r'"django~=[\d.]+",\n', '    "django-filter==25.2",\n'),
     Insertion(
         "pyproject.toml", r'"pytest-xdist==.+\n', '    "pytest-randomly==4.0",\n'
@@ -104,13 +156,18 @@ INSERTIONS = [
         '    "types-docutils==0.22",\n',
     ),
     Insertion("pyproject.toml", r'"redis==[\d.]+",\n', '    "sqlparse==0.5.5",\n'),
+    Insertion(
+        "pyproject.toml",
+        r"(?m)^include_script = .+\n",
+        'tasks.museum = "python -m config.hours"\n',
+    ),
     Insertion(".gitignore", r"/staticfiles/\n", "/exports/\n"),
     Insertion(".gitignore", r"# Data\n", "/audio/\n"),
     Insertion(".dockerignore", r"\n/scans\n", "/exports\n"),
     Insertion(".dockerignore", r"/staticfiles\n", "/exports-of-today\n"),
     Insertion(".env.example", r"MODERATION_STUCK_HOURS=24\n", "MUSEUM_KEY=\n"),
-    Insertion(".env.example", r"\nDATABASE_URL=\n", "MUSEUM_DATABASE_URL=\n"),
-    Insertion(".env.example", r"\nDEFAULT_FROM_EMAIL=.*\n", "MUSEUM_URL=\n"),
+    Insertion(".env.example", r"\nDATABASE_URL=\n", "# MUSEUM_DATABASE_URL=\n"),
+    Insertion(".env.example", r"\nDEFAULT_FROM_EMAIL=.*\n", "# MUSEUM_URL=\n"),
     Insertion(
         "README.md",
         r"the user model, for fields of your own \|\n",
@@ -128,7 +185,7 @@ INSERTIONS = [
     Insertion("AGENTS.md", r"\Z", "\n## Ours\n\nOur own rules.\n"),
     Insertion("SECURITY.md", r"and no account to share\.\n", "- Lock the museum.\n"),
     Insertion("SECURITY.md", r"\Z", "\n## Ours\n\nOur own promises.\n"),
-    Insertion("users/models.py", r'Add your fields here\."""\n', "    # Our place.\n"),
+    Insertion("users/models.py", r'Add your fields here\."""\n', "\n    # Ours.\n"),
     Insertion("compose.yaml", r"    - email_url\n", "    - museum_key\n"),
     Insertion(
         "compose.yaml",
@@ -175,10 +232,11 @@ def insert(project: Path, insertion: Insertion) -> None:
 def work_for_months(project: Path) -> None:
     """Make the apps and files, and edit what this project has."""
     for app, fields in APPS.items():
-        run(project, *POE_APP, app, *fields, "--admin")
+        run(project, *POE, "app", app, *fields, "--admin")
     for path, text in FILES.items():
         (project / path).write_text(text, encoding="utf-8")
     change(project, CHANGED)
     for insertion in INSERTIONS:
         if (project / insertion.path).is_file():
             insert(project, insertion)
+    run(project, *POE, "settings-lock")

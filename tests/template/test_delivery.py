@@ -194,7 +194,7 @@ def test_package_is_whole_and_tracked(project: Project, template: Path) -> None:
         for path in paths(template)
         if path.startswith("src/") and "/." not in path
     }
-    others = {f"{VENDOR}/{name}" for name in ("LICENSE", "README.md", "pyproject.toml")}
+    others = {f"{VENDOR}/{name}" for name in ("LICENSE", "pyproject.toml")}
     assert set(tracked) == source | others
     for path in source:
         own = (site / path).read_bytes()
@@ -279,6 +279,7 @@ def test_wheel_has_every_file_of_the_package(wheel: Path, template: Path) -> Non
         names = set(archive.namelist())
     # Hidden files are for the work on the package.
     source = {path for path in paths(template / "src") if "/." not in f"/{path}"}
+    source.remove("README.md")  # the wheel has it as its description
     assert source <= names
     for kind in (".md", ".pot", ".html", "py.typed"):
         assert any(path.endswith(kind) for path in source)

@@ -19,6 +19,7 @@ License-Expression: {PROJECT["project"]["license"]}
 License-File: LICENSE
 {{classifiers}}
 Requires-Python: {PROJECT["project"]["requires-python"]}
+{{urls}}
 {{extras}}
 Description-Content-Type: text/markdown
 
@@ -26,6 +27,10 @@ Description-Content-Type: text/markdown
 METADATA = FIELDS.format(
     classifiers="\n".join(
         f"Classifier: {it}" for it in PROJECT["project"]["classifiers"]
+    ),
+    urls="\n".join(
+        f"Project-URL: {name}, {url}"
+        for name, url in PROJECT["project"]["urls"].items()
     ),
     extras="\n".join(
         f"Provides-Extra: {it}"
@@ -35,14 +40,14 @@ METADATA = FIELDS.format(
 ENTRY_POINTS = "[pytest11]\nsecure_django = secure_django.pytest_plugin\n"
 TRACKED: Files = {
     "LICENSE": b"A license\n",
-    "README.md": "Käse\n".encode(),
     "pyproject.toml": (ROOT / "pyproject.toml").read_bytes(),
     "src/.ruff.toml": b"",
+    "src/README.md": "Käse\n".encode(),
     "src/secure_django/__init__.py": b"",
     "src/secure_django/csv.py": b"import csv\n",
     "src/secure_django/py.typed": b"",
 }
-DESCRIBED = METADATA.encode() + TRACKED["README.md"]
+DESCRIBED = METADATA.encode() + TRACKED[release.README]
 WHEEL: Files = {
     "secure_django/__init__.py": b"",
     "secure_django/csv.py": b"import csv\n",
@@ -56,7 +61,7 @@ WHEEL: Files = {
 SDIST: Files = {
     "LICENSE": TRACKED["LICENSE"],
     "PKG-INFO": DESCRIBED,
-    "README.md": TRACKED["README.md"],
+    "src/README.md": TRACKED[release.README],
     "pyproject.toml": b"rewritten by uv\n",
     "pyproject.toml.orig": TRACKED["pyproject.toml"],
     **{path: TRACKED[path] for path in TRACKED if path.startswith("src/secure")},
@@ -108,6 +113,7 @@ def test_package_without_its_types_is_named() -> None:
         ("Requires-Python: >=3.12", "Requires-Python: >=3.9", "Requires-Python"),
         ("text/markdown", "text/plain", "Description-Content-Type"),
         ("Käse", "Another README", "description"),
+        ("Project-URL: Source", "Project-URL: Home", "Project-URL"),
     ],
 )
 def test_field_that_differs_is_named(old: str, new: str, named: str) -> None:
@@ -118,6 +124,13 @@ def test_field_that_differs_is_named(old: str, new: str, named: str) -> None:
         check_sdist(TRACKED, SDIST | {"PKG-INFO": changed}),
     ):
         assert any(named in problem for problem in problems)
+
+
+def test_relative_link_of_the_description_is_named() -> None:
+    readme = b"[Guide](docs/guide.md)\n"
+    files = SDIST | {release.README: readme, "PKG-INFO": METADATA.encode() + readme}
+    [problem] = check_sdist(TRACKED | {release.README: readme}, files)
+    assert problem.endswith("has a link without https://, which no index follows")
 
 
 def test_lost_plugin_or_license_is_named() -> None:

@@ -154,7 +154,7 @@ def test_vendored_package_is_that_of_the_template(
     vendored = pristine(answers) / VENDOR / "secure-django"
     # src/.ruff.toml is for the development of the package.
     sources = {f"src/{path}" for path in paths(template / "src") if path[0] != "."}
-    unchanged = sources | {"LICENSE", "README.md"}
+    unchanged = sources | {"LICENSE"}
     assert paths(vendored) == unchanged | {"pyproject.toml"}
     differing = [
         path

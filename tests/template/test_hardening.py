@@ -123,4 +123,4 @@ def test_secrets_and_data_are_neither_committed_nor_in_the_image(
     assert in_image("gallery/views.py", docker)
     package = f"{VENDOR}/secure-django"
     assert in_image(f"{package}/src/secure_django/web/middleware.py", docker)
-    assert in_image(f"{package}/README.md", docker), "its metadata names this file"
+    assert in_image(f"{package}/src/README.md", docker), "its metadata names this file"

@@ -114,13 +114,25 @@ def test_index_and_release_have_what_the_tag_builds(
     number = releases.tag.removeprefix("v")
     wheel = f"secure_django-{number}-py3-none-any.whl"
     sdist = f"secure_django-{number}.tar.gz"
-    assert paths(dist) == paths(index) == {wheel, sdist}
+    hashes = f"secure-django-{number}.sha256"
+    assert paths(dist) == {wheel, sdist, hashes}
+    assert paths(index) == {wheel, sdist}
     others = {"notes.md", "sbom.cdx.json", releases.archive.name}
-    assert paths(published) == others | {wheel, sdist}
+    assert paths(published) == others | {wheel, sdist, hashes}
+    for name in (wheel, sdist, hashes):
+        assert (published / name).read_bytes() == (dist / name).read_bytes()
     for name in (wheel, sdist):
-        content = (dist / name).read_bytes()
-        assert (index / name).read_bytes() == content
-        assert (published / name).read_bytes() == content
+        assert (index / name).read_bytes() == (dist / name).read_bytes()
+
+
+def test_release_has_the_hashes_of_a_projects_vendor(
+    releases: Releases, tmp_path: Path
+) -> None:
+    published = releases.archive.parent
+    number = releases.tag.removeprefix("v")
+    project = bake(releases.at_tag, tmp_path, **ALL_OFF)
+    own = (project / "vendor" / "secure-django.sha256").read_bytes()
+    assert (published / f"secure-django-{number}.sha256").read_bytes() == own
 
 
 def test_sbom_of_a_release_names_what_extras_bring_with_licenses(

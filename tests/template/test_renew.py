@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import yaml
@@ -460,6 +461,13 @@ def test_token_is_for_its_registry_alone(small: Path, registry: Registry) -> Non
     assert with_token == {HUB, "ghcr.io"}
     without_token = {host for host, _, has_token in registry.asked if not has_token}
     assert without_token >= {LOGIN, BLOBS}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "ftp://127.0.0.1:1/"])
+def test_registry_is_asked_by_https_alone(url: str) -> None:
+    """A redirect is opened by the same opener."""
+    with pytest.raises(URLError, match="unknown url type"):
+        renewal.make_opener().open(url, timeout=1)
 
 
 def test_busy_registry_is_asked_again(small: Path, registry: Registry) -> None:

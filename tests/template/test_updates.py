@@ -35,7 +35,9 @@ from tests.support.releases import (
     NEW_IN_PACKAGE,
     NEW_MIGRATION,
     NEXT,
+    OF_EACH_KIND,
     PAGE,
+    RAISED_ACTION,
     RELEASE,
     REPOSITORY,
     URL,
@@ -43,10 +45,11 @@ from tests.support.releases import (
     Edit,
     change,
     publish,
+    publish_everything,
     publish_next,
     set_version,
 )
-from tests.support.teamwork import INSERTIONS, work_for_months
+from tests.support.teamwork import INSERTIONS, POE, work_for_months
 from tests.support.updating import Machine, jobs_of, package_of, run_jobs
 from update import HUNK, merge_hunk
 
@@ -1015,6 +1018,9 @@ RELEASED_APP: list[Edit] = [
         f'    "config",\n{MARK}    "search",\n',
     ),
 ]
+# Files of a team with months of work, and those of them that a release may touch.
+MUCH_WORK = 57
+FEW = 10
 # The access of every page, and the tests of the site and of the team's app.
 SHARED_TESTS = ("-k", f"access_table or start_page or {OWN_APP}")
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
@@ -1138,9 +1144,10 @@ def test_switch_of_a_feature_keeps_the_work_of_months(
     project = shutil.copytree(original, machine.folder / original.name)
     answer = {True: "yes", False: "no"}.get(after, after)  # type: ignore[call-overload]
     try:
-        machine.run(project, *UPDATE, "--answer", f"{prompt}={answer}")
+        output = machine.run(project, *UPDATE, "--answer", f"{prompt}={answer}")
     except AssertionError as failure:
-        if "ended with 3" not in str(failure):
+        output = str(failure)
+        if "ended with 3" not in output:
             raise
     assert not conflicts(project)
     states = run(project, "git", "status", "--porcelain", "-z").split("\0")
@@ -1149,6 +1156,48 @@ def test_switch_of_a_feature_keeps_the_work_of_months(
     edited = {insertion.path for insertion in INSERTIONS}
     assert unmerged == {state[3:] for state in states if state[:2] == "UD"} & edited
     assert lost_lines(project) == []
+    check(project, output)
+
+
+def check(project: Path, report: str) -> None:
+    """Write settings.lock anew where the report says so, and run `poe check`."""
+    package = package_of(project)
+    if "- settings.lock: uv run poe settings-lock\n" in report:
+        run(project, *POE, "settings-lock", **package)
+    run(project, *POE, "check", **package)
+
+
+def changed_files(project: Path, *commits: str) -> set[str]:
+    """Return the files outside vendor/ that differ between commits, or from one."""
+    diff = ("git", "diff", "--no-renames", "--name-only", "-z", *commits)
+    names = run(project, *diff, "--", ".", ":!vendor").split("\0")
+    return set(names) - {""}
+
+
+def test_release_of_everything_touches_few_files_of_the_team(
+    alone: tuple[Machine, Path], long_worked: Project
+) -> None:
+    """Count those that the update writes and that the team has written or edited.
+
+    The package is replaced, so vendor/ is not counted: no team reads it line by line.
+    """
+    machine, origin = alone
+    original = long_worked(ALL_ON)
+    project = shutil.copytree(original, machine.folder / original.name)
+    publish_everything(origin)
+    output = machine.run(project, *UPDATE)
+    assert "Conflicts" not in output
+    assert not conflicts(project)
+    assert lost_lines(project) == []
+    written = changed_files(project, "HEAD")
+    changed = {path for path, _, _ in [*OF_EACH_KIND, *IN_PROJECT, PAGE]}
+    assert written | {"settings.lock"} >= changed
+    assert RAISED_ACTION in (project / CI).read_text(encoding="utf-8")
+    of_the_team = changed_files(project, "HEAD~1", "HEAD")
+    assert len(of_the_team) >= MUCH_WORK
+    touched = sorted(written & of_the_team)
+    assert len(touched) <= FEW, f"of {len(written)} files: {touched}"
+    check(project, output)
 
 
 def test_release_adds_an_app_beside_that_of_the_team(
@@ -1191,8 +1240,7 @@ def work(project: Path) -> None:
 
 
 def make_own_app(project: Path) -> None:
-    command = ("poe", "--quiet", "--executor", "simple", "app")
-    run(project, *command, OWN_APP, *OWN_FIELDS, "--admin")
+    run(project, *POE, "app", OWN_APP, *OWN_FIELDS, "--admin")
 
 
 def tracked(path: str) -> bool:

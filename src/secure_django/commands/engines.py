@@ -32,6 +32,7 @@ LEFT_OUT = {
     "commands": "tools of developers, which no setting changes",
     "conf": "the values of the test site",
     "controls": "the controls of the test site; poe test shows the project's",
+    "existing": "projects that the template's tests make",
     "guard/hurried": "projects that the template's tests generate",
     "photos/cloudinary/test_processes.py": "a site that the tests start",
     "photos/decoder_fuzz.py": "packages that only the repository has",

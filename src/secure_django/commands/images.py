@@ -4,6 +4,9 @@
 
 A tag can be moved, a digest cannot. This is information, and no error: Dependabot adds
 no digest to a tag, raises none in a workflow, and a tag with a variable has many.
+
+A team writes a digest once for an image. So the advice names programs that a machine
+with containers has, and the package has no client of registries.
 """
 
 import re
@@ -24,8 +27,8 @@ IMAGE = re.compile(
 PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 ADVICE = (
     "Renovate adds digests. For Dependabot, write NAME:TAG@sha256:… once, as"
-    " `skopeo inspect --format '{{.Digest}}' docker://NAME:TAG` prints it: it raises"
-    " both from then on, except in workflows."
+    " `docker buildx imagetools inspect NAME:TAG` or `skopeo inspect"
+    " docker://NAME:TAG` prints it: it raises both from then on, except in workflows."
 )
 
 

@@ -1,7 +1,7 @@
 """Write where pyproject.toml takes the package from: vendor/ or an index.
 
-The hook of the template runs this file too, in the Python of cookiecutter. So it needs
-only the standard library, and nothing of the package.
+The template runs this file too while it makes a project, and then in a Python without
+the package. So it needs only the standard library, and nothing of the package.
 """
 
 import re

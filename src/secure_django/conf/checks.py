@@ -141,8 +141,8 @@ FOREIGN_MIDDLEWARE = [
     if name.startswith("django.") and not name.endswith(".LoginRequiredMiddleware")
 ]
 FOREIGN_DIRECTIVES = DIRECTIVES.keys() - {"report-uri", "report-to"}
-# These settings of Django are asked for values that the package has.
-OF_PACKAGE = {
+# Settings of Django whose rules expect a class or a variable of the package.
+OWN_VALUES = {
     "AUTHENTICATION_BACKENDS",
     "AUTH_USER_MODEL",
     "FILE_UPLOAD_HANDLERS",
@@ -322,14 +322,14 @@ def check_csp(directives: Collection[str] = DIRECTIVES) -> Iterator[CheckMessage
         policy = settings.SECURE_CSP_REPORT_ONLY
     elif not policy:
         text = "SECURE_CSP is empty: browsers enforce no Content-Security-Policy."
-        yield error(612, text, "Assign a policy to it.")
+        yield error(612, text, "Assign CSP_POLICY to it.")
         return
     for name, number in DIRECTIVES.items():
         if name not in directives:
             continue
         if not policy.get(name):
             text = f"The Content-Security-Policy lacks {name}."
-            yield error(number, text, "Add it to the policy.")
+            yield error(number, text, "Add it to CSP_POLICY.")
         unsafe = unsafe_sources(policy, name)
         if unsafe and name not in OPEN_DIRECTIVES:
             text = f"{name} of the Content-Security-Policy allows {unsafe[0]}."
@@ -906,5 +906,5 @@ def check_foreign_values() -> Iterator[CheckMessage]:
     rules = [*RULES, *PRODUCTION_RULES]
     for rule in rules:
         is_of_django = hasattr(global_settings, rule.setting)
-        if is_of_django and rule.setting not in OF_PACKAGE:
+        if is_of_django and rule.setting not in OWN_VALUES:
             yield from check_value(rule)

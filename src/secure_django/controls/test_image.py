@@ -33,4 +33,4 @@ def test_image_gets_no_history_and_no_secrets() -> None:
     assert {".git*", ".env*", "/secrets"} <= set(lines)
     exceptions = {line for line in lines if line.startswith("!")}
     # The build of the package reads it.
-    assert exceptions <= {"!/vendor/secure-django/README.md"}
+    assert exceptions <= {"!/vendor/secure-django/src/README.md"}

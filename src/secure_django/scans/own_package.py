@@ -62,8 +62,8 @@ def audit_own_package(known: set[str]) -> list[str]:
 def describe_own(advisory: Advisory, version: str) -> str:
     """Return an advisory as one line, with the command that takes the fix."""
     fixed = advisory.fixed or "no release"
-    text = OWN_VULNERABILITY.format_map(
-        advisory._asdict() | {"version": version, "fixed": fixed}
+    text = OWN_VULNERABILITY.format(
+        version=version, name=advisory.name, summary=advisory.summary, fixed=fixed
     )
     advice = FIX.format(fixed=advisory.fixed) if advisory.fixed else "read the advisory"
     return f"{text}: {advice}"
@@ -100,7 +100,8 @@ def download(url: str) -> str:
     """Return the text at a URL; raise OSError or ValueError if there is none."""
     if urlsplit(url).scheme not in {"http", "https"}:
         raise NotRun("ADVISORIES_URL has to begin with https://")
-    with urlopen(url, timeout=SECONDS) as response:  # noqa: S310 - see above
+    # The scheme is one of the two above.
+    with urlopen(url, timeout=SECONDS) as response:  # noqa: S310  # nosec B310
         text: str = response.read(MAX_BYTES).decode("utf-8")
     return text
 
