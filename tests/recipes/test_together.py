@@ -44,7 +44,7 @@ REMOVED += ["languages", "htmx", "single-sign-on", "markdown", "sentry"]
 ALONE = {
     "sharing": ["roles"],
     "roles": ["jobs"],
-    "jobs": ["documents", "htmx", "markdown"],
+    "jobs": ["documents_scan", "htmx", "markdown"],
 }
 
 pytestmark = marks(*(page for group in GROUPS for page in group))
