@@ -237,11 +237,11 @@ def make_existing(kind: str, folder: Path) -> Existing:
 
 def change_by(block: Block, path: Path, *, is_back: bool = False) -> None:
     """Change a file by a diff, or change it back."""
-    for _, old, new in hunks(block):
+    for _, hunk in hunks(block):
         if is_back:
-            replace(path, new, old)
+            replace(path, hunk.new, hunk.old)
         else:
-            replace(path, old, new)
+            replace(path, hunk.old, hunk.new)
 
 
 def environment() -> dict[str, str]:

@@ -2,5 +2,5 @@
 
     uvx --from secure-django python -m secure_django.fleet evidence/
 
-It needs no project and only the standard library. docs/evidence.md says how.
+It needs no project and only the standard library. "Evidence" of the documents says how.
 """
