@@ -96,6 +96,7 @@ users.all().delete()
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 PERSON = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
 KEYS = f'TOKEN = "{TOKEN}"\n'
+INSECURE = "SUM = eval(input())\n"
 
 
 @pytest.fixture(params=sorted(LAYOUTS))
@@ -204,10 +205,12 @@ def test_job_runs_by_the_worker(project: Existing) -> None:
         project.script(f"{notes}get_user_model().objects.all().delete()")
 
 
-def test_scan_names_a_secret_in_a_commit(project: Existing) -> None:
+def test_scans_name_a_secret_in_a_commit_and_an_insecure_call(
+    project: Existing,
+) -> None:
     commit(project.folder)
     scan = ("-m", "secure_django.scans", "leaks")
-    with adopted(project, "The scan for secrets"):
+    with adopted(project, "The scans"):
         if project.layout.has_leak:
             # The key that startproject writes into the settings.
             assert "mysite/settings.py:23:" in project.fails(*scan)
@@ -228,7 +231,12 @@ def test_scan_names_a_secret_in_a_commit(project: Existing) -> None:
         project.python(*scan)
         rotated.unlink()
         rotated.parent.rmdir()
+        keys.write_text(INSECURE, encoding="utf-8")
+        report = project.fails(*scan[:-1], "bandit", "sbom")
+        assert project.named("APP/keys.py:1: B307:") in report
+        assert "| sbom             | not run  |" in report  # without uv.lock
         keys.unlink()
+        project.python(*scan[:-1], "bandit")
 
 
 def test_page_names_extras_that_exist() -> None:
