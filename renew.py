@@ -723,10 +723,11 @@ def pin_images(
     }
     images = sorted(found)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        present = dict(zip(images, pool.map(find_digest, images), strict=True))
-    for image, digest in ((str(image), present[image]) for image in images):
+        names = map(str, images)
+        present = dict(zip(names, pool.map(find_digest, images), strict=True))
+    for image in map(str, images):
         old = before.get(image, "")
-        new = digest or old
+        new = present[image] or old
         if new:
             digests[image] = new
         if new and new != old:

@@ -756,17 +756,8 @@ def merge_neighbors(path: str, prefix: str) -> bool:
             text = run("git", "show", f":{stage}:{prefix}{path}")
             Path(file).write_text(text, encoding="utf-8", newline="\n")
         codes = tuple(range(128))  # the number of conflicts
-        merge = (
-            "git",
-            "merge-file",
-            "--stdout",
-            "-L",
-            "HEAD",
-            "-L",
-            "",
-            "-L",
-            "template",
-        )
+        labels = ("-L", "HEAD", "-L", "", "-L", "template")
+        merge = ("git", "merge-file", "--stdout", *labels)
         both = run(*merge, "--diff3", *files, codes=codes)
         for file, side in zip(files, ("ours", "base", "theirs"), strict=True):
             Path(file).write_text(

@@ -801,8 +801,8 @@ MUTATIONS = [
     Mutation(
         "settings of another project not checked",
         SETTINGS_CHECKS,
-        "if is_of_django and rule.setting not in OF_PACKAGE:",
-        "if is_of_django and rule.setting in OF_PACKAGE:",
+        "if is_of_django and rule.setting not in OWN_VALUES:",
+        "if is_of_django and rule.setting in OWN_VALUES:",
     ),
     Mutation(
         "old passwords guessed in a session",

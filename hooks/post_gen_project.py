@@ -155,23 +155,11 @@ def copy_package(template: Path) -> None:
     HASHES.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def check_source() -> None:
-    """End if the package cannot come from what `_package` says."""
-    if SOURCE in {"vendor", "index"}:
-        return
-    if "://" not in SOURCE:
-        sys.exit(f"_package is vendor, index or the URL of an index, not {SOURCE}.")
-    problem = runpy.run_path(str(PINS))["url_problem"](SOURCE)
-    if problem:
-        sys.exit(problem)
-
-
 def take_from_index() -> None:
     """Take the package from an index, as `poe package index` does."""
+    pins = runpy.run_path(str(PINS))
     metadata = Path("pyproject.toml")
-    pin_on_index = runpy.run_path(str(PINS))["pin_on_index"]
-    url = "" if SOURCE == "index" else SOURCE
-    text = pin_on_index(metadata.read_text(encoding="utf-8"), url)
+    text = pins["pin_by_answer"](metadata.read_text(encoding="utf-8"), SOURCE)
     metadata.write_text(text, encoding="utf-8", newline="\n")
     remove(VENDOR.parent)
 
@@ -244,7 +232,6 @@ def digest() -> str:
 RELEASE = f"v{ANSWERS['_version']}"
 RELEASE_COMMIT = commit_of(f"refs/tags/{RELEASE}")
 
-check_source()
 for pattern in LEFTOVERS:
     for leftover in list(Path().glob(pattern)):
         remove(leftover)

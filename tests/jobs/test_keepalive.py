@@ -26,7 +26,9 @@ def test_systemd_is_told_that_the_worker_runs(monkeypatch: pytest.MonkeyPatch) -
 def test_socket_that_is_gone_is_reported_once_and_ends_no_worker(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    name = tmp_path / "notify"
+    # The path of a socket has at most 107 bytes, and that of this folder may have more.
+    monkeypatch.chdir(tmp_path)
+    name = Path("notify")
     monkeypatch.setenv("NOTIFY_SOCKET", str(name))
     monkeypatch.setattr("secure_django.jobs.keepalive.was_reported", Event())
     for kind in ("FileNotFoundError", "ConnectionRefusedError"):

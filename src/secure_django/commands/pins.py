@@ -60,6 +60,21 @@ def pin_on_index(metadata: str, url: str) -> str:
     return PIN.sub(rf'\g<package>{version}"', text)
 
 
+def pin_by_answer(metadata: str, source: str) -> str:
+    """Return the metadata for `_package` of the template, other than vendor.
+
+    Exit if that is neither index nor the URL of one.
+    """
+    if source == "index":
+        return pin_on_index(metadata, "")
+    if "://" not in source:
+        sys.exit(f"_package is vendor, index or the URL of an index, not {source}.")
+    problem = url_problem(source)
+    if problem:
+        sys.exit(problem)
+    return pin_on_index(metadata, source)
+
+
 def pin_in_vendor(metadata: str) -> str:
     """Return the metadata with the version in vendor/."""
     text = drop_source(metadata)

@@ -8,7 +8,7 @@ stands here, since a project may change the lists of secure_django.conf.defaults
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -140,7 +140,11 @@ FOREIGN_MIDDLEWARE = [
     for name in NUMBERS
     if name.startswith("django.") and not name.endswith(".LoginRequiredMiddleware")
 ]
-FOREIGN_DIRECTIVES = DIRECTIVES.keys() - {"report-uri", "report-to"}
+FOREIGN_DIRECTIVES = {
+    name: number
+    for name, number in DIRECTIVES.items()
+    if not name.startswith("report-")
+}
 # Settings of Django whose rules expect a class or a variable of the package.
 OWN_VALUES = {
     "AUTHENTICATION_BACKENDS",
@@ -316,7 +320,7 @@ def listed(names: set[str]) -> str:
     return " and by ".join(sorted(names))
 
 
-def check_csp(directives: Collection[str] = DIRECTIVES) -> Iterator[CheckMessage]:
+def check_csp(directives: dict[str, int] = DIRECTIVES) -> Iterator[CheckMessage]:
     policy = settings.SECURE_CSP
     if getattr(settings, "CSP_REPORT_ONLY", False):
         policy = settings.SECURE_CSP_REPORT_ONLY
@@ -324,9 +328,7 @@ def check_csp(directives: Collection[str] = DIRECTIVES) -> Iterator[CheckMessage
         text = "SECURE_CSP is empty: browsers enforce no Content-Security-Policy."
         yield error(612, text, "Assign CSP_POLICY to it.")
         return
-    for name, number in DIRECTIVES.items():
-        if name not in directives:
-            continue
+    for name, number in directives.items():
         if not policy.get(name):
             text = f"The Content-Security-Policy lacks {name}."
             yield error(number, text, "Add it to CSP_POLICY.")

@@ -45,9 +45,10 @@ def audit_own_package(known: set[str]) -> list[str]:
     has_source = RECORD.is_file() or os.environ.get("ADVISORIES_URL")
     if not version or not has_source:  # without a record, it is from an index
         return []
-    source = find_source()
+    url = os.environ.get("ADVISORIES_URL", "")
+    source = url or find_template()
     try:
-        records = read_advisories(fetch_advisories(source))
+        records = read_advisories(download(url) if url else clone_advisories(source))
         advisories = find_advisories(records, version)
     except (OSError, ValueError, NotRun) as error:
         reason = " ".join(str(error).split())
@@ -77,23 +78,13 @@ def find_own_version() -> str:
     return str(own[0]["version"]) if own else ""
 
 
-def find_source() -> str:
-    """Return the URL of the list, or else that of the repository with it."""
-    url = os.environ.get("ADVISORIES_URL")
-    if url:
-        return url
+def find_template() -> str:
+    """Return the URL of the repository that the project came from."""
     try:
         record = json.loads(RECORD.read_text(encoding="utf-8"))
         return str(record["template"])
     except (ValueError, KeyError, TypeError):
         raise NotRun(f"{RECORD} is damaged: restore it") from None
-
-
-def fetch_advisories(source: str) -> str:
-    """Return the text of the list."""
-    if source == os.environ.get("ADVISORIES_URL"):
-        return download(source)
-    return clone_advisories(source)
 
 
 def download(url: str) -> str:
