@@ -47,7 +47,8 @@ UNWANTED = re.compile(
 # An index has neither the file nor the heading.
 RELATIVE_LINK = re.compile(r"\]\((?!https://)|(?:src|href)=\"(?!https://)")
 
-type Files = dict[str, bytes]  # the contents, by the paths
+# The contents, by the paths. A builder may have Python 3.11, without `type`.
+Files = dict[str, bytes]
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from secure_django import scans
 from secure_django.commands.programs import NotRun
 from secure_django.scans.own_package import audit_own_package
 
@@ -34,6 +35,8 @@ LOCK = """\
 name = "secure-django"
 version = "{version}"
 """
+SILENCE = "OSV does not answer"
+ID = "GHSA-2222-3333-4444 secure-django"
 FOUND = (
     "uv.lock: secure-django 1.0.0+vendored: GHSA-2222-3333-4444"
     " A photo keeps its place, fixed in 1.0.1:"
@@ -82,19 +85,37 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_version_with_an_advisory_is_named_with_its_command(repository: Path) -> None:
     publish(repository, LIST)
-    assert audit_own_package(set()) == [FOUND]
+    assert audit_own_package(set()) == {ID: FOUND}
     lock("1.0.1+vendored")
-    assert audit_own_package(set()) == []
+    assert audit_own_package(set()) == {}
 
 
-def test_advisory_that_osv_knows_is_named_once(repository: Path) -> None:
+def test_advisory_that_osv_knows_is_named_once_with_its_command(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(repository, LIST)
-    assert audit_own_package({"CVE-2027-0001"}) == []
+    by_osv = {"CVE-2027-0001 secure-django": "as OSV says it", "other": "of another"}
+    monkeypatch.setattr(scans, "audit_by_osv", lambda folder: by_osv)
+    assert scans.audit_packages(Path()) == [FOUND, "of another"]
+
+
+def test_advisory_is_named_though_osv_does_not_answer(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> dict[str, str]:
+        raise NotRun(SILENCE)
+
+    publish(repository, LIST)
+    monkeypatch.setattr(scans, "audit_by_osv", fail)
+    assert scans.audit_packages(Path()) == [FOUND, SILENCE]
+    publish(repository, "[]\n")
+    with pytest.raises(NotRun, match=SILENCE):
+        scans.audit_packages(Path())
 
 
 def test_empty_list_has_no_findings(repository: Path) -> None:
     publish(repository, "[]\n")
-    assert audit_own_package(set()) == []
+    assert audit_own_package(set()) == {}
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", '[{"id": "GHSA-2222-3333-4444"}]'])
@@ -120,7 +141,7 @@ def test_damaged_record_is_not_run(text: str, repository: Path) -> None:
 @pytest.mark.usefixtures("repository")
 def test_project_without_a_record_has_its_package_from_an_index() -> None:
     Path(".cruft.json").unlink()
-    assert audit_own_package(set()) == []
+    assert audit_own_package(set()) == {}
 
 
 # A copy, by HTTP
@@ -157,7 +178,7 @@ def copy(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 
 def test_copy_is_asked_in_place_of_the_repository(copy: dict[str, str]) -> None:
     copy["/advisories.json"] = LIST
-    assert audit_own_package(set()) == [FOUND]
+    assert audit_own_package(set()) == {ID: FOUND}
 
 
 def test_missing_copy_is_not_run(copy: dict[str, str]) -> None:

@@ -201,24 +201,36 @@ def check_history(sarif: dict[str, Any]) -> None:
 
 def audit_packages(folder: Path) -> list[str]:
     """Find known vulnerabilities (OSV)."""
+    findings: dict[str, str] = {}
+    reasons: list[NotRun] = []
+    try:
+        findings |= audit_by_osv(folder)
+    except NotRun as reason:
+        reasons.append(reason)
+    try:
+        findings |= audit_own_package(findings.keys())
+    except NotRun as reason:
+        reasons.append(reason)
+    if reasons and not findings:
+        raise reasons[0]
+    return [*findings.values(), *map(str, reasons)]
+
+
+def audit_by_osv(folder: Path) -> dict[str, str]:
+    """Return a line for each vulnerability of a locked package, by its id."""
     command = ("uv", "audit", "--frozen", "--service-url", OSV, "--output-format")
     patience = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "8"}  # seconds
     report = write_reports(folder, "sarif json", *command, findings_code=1, **patience)
     if not report["summary"]["audited_packages"]:
         raise NotRun("uv audited no package")
-    findings = []
+    findings = {}
     for vulnerability in report["vulnerabilities"]:
         fixed = ", ".join(vulnerability["fix_versions"]) or "no release"
-        findings.append(VULNERABILITY.format_map(vulnerability | {"fixed": fixed}))
+        line = VULNERABILITY.format_map(vulnerability | {"fixed": fixed})
+        key = f"{vulnerability['id']} {vulnerability['dependency']['name']}"
+        findings[key] = line
     # Packages that the index lists as archived, deprecated or quarantined.
-    findings += [f"uv.lock: {status}" for status in report["adverse_statuses"]]
-    known = {vulnerability["id"] for vulnerability in report["vulnerabilities"]}
-    try:
-        findings += audit_own_package(known)
-    except NotRun as reason:
-        if not findings:
-            raise
-        findings.append(str(reason))
+    findings |= {str(it): f"uv.lock: {it}" for it in report["adverse_statuses"]}
     return findings
 
 

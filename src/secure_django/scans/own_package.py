@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen  # noqa: TID251  # the URL is an operator's
@@ -35,16 +36,17 @@ GIT_CLONE = (
 )
 
 
-def audit_own_package(known: set[str]) -> list[str]:
+def audit_own_package(known: Collection[str]) -> dict[str, str]:
     """Compare secure-django with the advisories of the repository it came from.
 
     No database knows the releases of a fork, and OSV learns of an advisory later.
-    `known` are the ids that OSV has named already.
+    Return a line for each advisory by its id, or by that under which it is in `known`:
+    this line names the command, and that of OSV does not.
     """
     version = find_own_version()
     has_source = RECORD.is_file() or os.environ.get("ADVISORIES_URL")
     if not version or not has_source:  # without a record, it is from an index
-        return []
+        return {}
     url = os.environ.get("ADVISORIES_URL", "")
     source = url or find_template()
     try:
@@ -53,10 +55,11 @@ def audit_own_package(known: set[str]) -> list[str]:
     except (OSError, ValueError, NotRun) as error:
         reason = " ".join(str(error).split())
         raise NotRun(f"{ADVISORIES} of {source} cannot be read: {reason}") from error
-    findings = []
+    findings = {}
     for advisory in advisories:
-        if known.isdisjoint({advisory.name, *advisory.aliases}):
-            findings.append(describe_own(advisory, version))
+        names = [f"{it} {PACKAGE}" for it in (advisory.name, *advisory.aliases)]
+        key = next((name for name in names if name in known), names[0])
+        findings[key] = describe_own(advisory, version)
     return findings
 
 
@@ -72,7 +75,10 @@ def describe_own(advisory: Advisory, version: str) -> str:
 
 def find_own_version() -> str:
     """Return the locked version of secure-django, or nothing."""
-    locked = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
+    try:
+        locked = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # uv says what is wrong with it
+        return ""
     packages = locked.get("package", [])
     own = [package for package in packages if package["name"] == PACKAGE]
     return str(own[0]["version"]) if own else ""
