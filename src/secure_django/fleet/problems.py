@@ -104,22 +104,38 @@ def find_version_problems(evidence: Evidence, expected: Expected) -> Iterator[Pr
 
 def find_red(evidence: Evidence, required: set[str]) -> Iterator[Problem]:
     """Yield the controls and the tests that failed, and missing controls."""
-    controls = evidence["controls"]
-    states = {control["id"]: control["state"] for control in controls}
-    is_partial = not evidence["complete"]
-    bad = {"red"} if is_partial else {"red", "not shown"}
-    for control, state in states.items():
-        if state in bad:
-            yield Problem(Kind.RED, f"{control} {state}")
-    for control in sorted(required - states.keys()):
-        yield Problem(Kind.RED, f"{control} not listed")
-    marked = {test for control in controls for test in control["tests"]}
+    texts = [
+        *find_red_controls(evidence),
+        *find_missing_controls(evidence, required),
+        *find_failed_tests(evidence),
+    ]
+    if not texts and evidence["complete"] and evidence["result"] != "green":
+        texts.append("the run is red")
+    for text in texts:
+        yield Problem(Kind.RED, text)
+
+
+def find_red_controls(evidence: Evidence) -> Iterator[str]:
+    """Yield the controls that failed. A part of the tests shows only some of them."""
+    bad = {"red", "not shown"} if evidence["complete"] else {"red"}
+    for control in evidence["controls"]:
+        if control["state"] in bad:
+            yield f"{control['id']} {control['state']}"
+
+
+def find_missing_controls(evidence: Evidence, required: set[str]) -> Iterator[str]:
+    """Yield the requirements of other projects that this one does not list."""
+    listed = {control["id"] for control in evidence["controls"]}
+    for control in sorted(required - listed):
+        yield f"{control} not listed"
+
+
+def find_failed_tests(evidence: Evidence) -> Iterator[str]:
+    """Yield the failed tests that no control names."""
+    marked = {test for control in evidence["controls"] for test in control["tests"]}
     for test in evidence["failed"]:
         if test not in marked:
-            yield Problem(Kind.RED, f"{test} failed, which shows no control")
-    is_named = evidence["failed"] or bad & set(states.values())
-    if evidence["result"] != "green" and not is_named and not is_partial:
-        yield Problem(Kind.RED, "the run is red")
+            yield f"{test} failed, which shows no control"
 
 
 def find_unknown(evidence: Evidence, since: datetime) -> Iterator[Problem]:

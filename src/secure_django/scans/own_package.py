@@ -47,20 +47,24 @@ def audit_own_package(known: Collection[str]) -> dict[str, str]:
     has_source = RECORD.is_file() or os.environ.get("ADVISORIES_URL")
     if not version or not has_source:  # without a record, it is from an index
         return {}
-    url = os.environ.get("ADVISORIES_URL", "")
-    source = url or find_template()
-    try:
-        records = read_advisories(download(url) if url else clone_advisories(source))
-        advisories = find_advisories(records, version)
-    except (OSError, ValueError, NotRun) as error:
-        reason = " ".join(str(error).split())
-        raise NotRun(f"{ADVISORIES} of {source} cannot be read: {reason}") from error
     findings = {}
-    for advisory in advisories:
+    for advisory in find_published(version):
         names = [f"{it} {PACKAGE}" for it in (advisory.name, *advisory.aliases)]
         key = next((name for name in names if name in known), names[0])
         findings[key] = describe_own(advisory, version)
     return findings
+
+
+def find_published(version: str) -> list[Advisory]:
+    """Return the advisories of the list that are about a version."""
+    url = os.environ.get("ADVISORIES_URL", "")
+    source = url or find_template()
+    try:
+        records = read_advisories(download(url) if url else clone_advisories(source))
+        return find_advisories(records, version)
+    except (OSError, ValueError, NotRun) as error:
+        reason = " ".join(str(error).split())
+        raise NotRun(f"{ADVISORIES} of {source} cannot be read: {reason}") from error
 
 
 def describe_own(advisory: Advisory, version: str) -> str:

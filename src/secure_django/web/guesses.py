@@ -56,32 +56,14 @@ class GuessLimitBackend:
             raise ImproperlyConfigured(f'Add "{MIDDLEWARE}" to MIDDLEWARE.')
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
-        """Count the attempt before its password is checked, so that none runs beside.
-
-        Raise PermissionDenied over a limit: Django then asks no other backend.
-        """
-        is_refused = False
-        name = account_of(credentials)
-        if name:
-            account = key_of("account", name)
-            is_refused = count(account) > MOST_OF_ACCOUNT
-            if request is not None:
-                setattr(request, "guessed_account", account)  # noqa: B010
-        if request is not None:
-            network = key_of("network", network_of(client_ip(request)))
-            is_refused |= count(network) > MOST_OF_NETWORK
-        if not is_refused:
-            return
-        if request is not None:
-            setattr(request, "has_too_many_guesses", True)  # noqa: B010
-        log_event("authn_login_lock", request)
-        raise PermissionDenied
+        """Raise PermissionDenied over a limit: Django then asks no other backend."""
+        refuse_guesses(request, credentials)
 
     async def aauthenticate(
         self, request: HttpRequest | None, **credentials: Any
     ) -> None:
         """Do the same for views that are coroutines."""
-        await sync_to_async(self.authenticate)(request, **credentials)
+        await sync_to_async(refuse_guesses)(request, credentials)
 
 
 class GuessLimitMiddleware(MiddlewareMixin):
@@ -115,6 +97,29 @@ def forget_guesses(
     if guessed:
         names.append(guessed)
     cache.delete_many(names)
+
+
+def refuse_guesses(request: HttpRequest | None, credentials: dict[str, Any]) -> None:
+    """Count an attempt, and refuse it over a limit.
+
+    It is counted before its password is checked, so that none runs beside.
+    """
+    is_refused = False
+    name = account_of(credentials)
+    if name:
+        account = key_of("account", name)
+        is_refused = count(account) > MOST_OF_ACCOUNT
+        if request is not None:
+            setattr(request, "guessed_account", account)  # noqa: B010
+    if request is not None:
+        network = key_of("network", network_of(client_ip(request)))
+        is_refused |= count(network) > MOST_OF_NETWORK
+    if not is_refused:
+        return
+    if request is not None:
+        setattr(request, "has_too_many_guesses", True)  # noqa: B010
+    log_event("authn_login_lock", request)
+    raise PermissionDenied
 
 
 def account_of(credentials: dict[str, Any]) -> str:
