@@ -35,7 +35,12 @@ from example.models import Thing
 from secure_django.login.admin import UserAdmin
 from secure_django.photos import jobs, limits
 from secure_django.photos.checks import check_purposes
-from secure_django.photos.fields import PhotoField, everyone, is_as_at_start
+from secure_django.photos.fields import (
+    VALUES_AT_START,
+    PhotoField,
+    everyone,
+    is_as_at_start,
+)
 from secure_django.photos.forms import PhotoModelForm
 from secure_django.photos.formsets import PhotoFormSet
 from secure_django.photos.models import Photo, Status
@@ -335,11 +340,20 @@ def test_form_undoes_nothing_that_was_saved_before_it_was_made(
 
 def test_list_that_code_changes_in_place_is_no_value_as_it_was_read() -> None:
     values = {"tags": ["red"], "title": "Teal"}
-    row = SimpleNamespace(**values, values_at_start=values)
+    row = SimpleNamespace(**values, **{VALUES_AT_START: values})
     assert is_as_at_start(row, "title")
     row.tags.append("blue")
     assert not is_as_at_start(row, "tags")
     assert not is_as_at_start(row, "unknown")
+
+
+def test_object_with_photos_has_no_public_attribute_beside_its_fields(
+    add_thing: AddThing,
+) -> None:
+    """Other packages serialize the attributes of an object, a user among them."""
+    thing = Thing.objects.get(pk=add_thing().pk)
+    fields = {field.attname for field in Thing._meta.concrete_fields}
+    assert {name for name in vars(thing) if not name.startswith("_")} == fields
 
 
 @pytest.mark.control("edits")

@@ -27,6 +27,10 @@ from secure_django.photos.purposes import (
 
 __all__ = ["PhotoField", "everyone", "logged_in"]
 
+# An attribute of objects. Without the underscore, django-allauth would write it into
+# the session, as one more field of a user.
+VALUES_AT_START = "_values_at_start"
+
 
 class PhotoField(models.ForeignKey):
     """A photo that is validated, re-encoded, moderated and then shown.
@@ -179,12 +183,12 @@ def remember_values(instance: Any, **kwargs: Any) -> None:
     A form compares them: what differs from the database but not from them, others have
     changed, and not the code of this request.
     """
-    instance.values_at_start = {**instance.__dict__}
+    setattr(instance, VALUES_AT_START, {**instance.__dict__})
 
 
 def is_as_at_start(instance: Any, name: str) -> bool:
     """Return whether code has certainly left the value of an object's field alone."""
-    values = getattr(instance, "values_at_start", {})
+    values = getattr(instance, VALUES_AT_START, {})
     # Code can change a list in place, which changes the remembered one too.
     if not isinstance(values.get(name, []), Hashable):
         return False
