@@ -147,6 +147,7 @@ def take_design(page: Page, scheme: str) -> None:
 def take_app(page: Page, scheme: str) -> None:
     """Take the screenshot of an app: its list."""
     page.set_viewport_size({"width": 1120, "height": 640})
+    page.goto("/")
     log_in(page, OWNER)
     page.goto("/courses/")
     save(page, f"app-{scheme}")
@@ -183,7 +184,7 @@ def take_evidence(browser: Browser, project: Path) -> None:
         compare_fleet(Path(folder))
         for scheme in SCHEMES:
             page = browser.new_page(color_scheme=scheme)
-            page.set_viewport_size({"width": 740, "height": 1060})
+            page.set_viewport_size({"width": 1060, "height": 900})
             page.goto(Path(folder, "evidence.html").as_uri())
             save(page, f"evidence-{scheme}")
 
