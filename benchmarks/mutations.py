@@ -61,6 +61,8 @@ ACCOUNT_DEFAULTS = "src/secure_django/accounts/defaults.py"
 ADAPTERS = "src/secure_django/login/adapters.py"
 MAIL = "src/secure_django/mail/outbox.py"
 INVITATIONS = "src/secure_django/mail/invitations.py"
+PROVIDERS = "src/secure_django/mail/providers.py"
+SUPPRESSIONS = "src/secure_django/mail/suppressions.py"
 MIDDLEWARE = "src/secure_django/web/middleware.py"
 ENVIRONMENT = "src/secure_django/conf/environment.py"
 LOGS = "src/secure_django/logging.py"
@@ -983,6 +985,60 @@ MUTATIONS = [
         INVITATIONS,
         "waiting.filter(network_hash=network_hash).count() < budget.network",
         "True",
+    ),
+    Mutation(
+        "emails to a blocked address",
+        SUPPRESSIONS,
+        "if not rows.update(",
+        "if rows.update(",
+    ),
+    Mutation(
+        "complaint lifted by a person",
+        SUPPRESSIONS,
+        "lifted_at=None, reason=Suppression.Reason.BOUNCE",
+        "lifted_at=None",
+    ),
+    Mutation(
+        "webhook of emails without a secret",
+        "src/secure_django/mail/views.py",
+        "if not secret or not has_provider():",
+        "if not has_provider():",
+    ),
+    Mutation(
+        "webhook of emails without a check of the secret",
+        PROVIDERS,
+        "        view.run_validators(request)\n",
+        "",
+    ),
+    Mutation(
+        "old signatures of Mailgun accepted",
+        PROVIDERS,
+        "if not -SIGNATURE_SECONDS < age < SIGNATURE_SECONDS:",
+        "if False:",
+    ),
+    Mutation(
+        "signature of Mailgun valid for each body",
+        PROVIDERS,
+        "if cache.get(key) != body:",
+        "if False:",
+    ),
+    Mutation(
+        "addresses of soft bounces blocked",
+        PROVIDERS,
+        'PASSING = {"SoftBounce", "SpamNotification"}',
+        "PASSING = set()",
+    ),
+    Mutation(
+        "visitors told whose emails come back",
+        INVITATIONS,
+        "        check_not_suppressed(address)\n",
+        "    check_not_suppressed(address)\n",
+    ),
+    Mutation(
+        "emails lost by an account without credit",
+        PROVIDERS,
+        '            raise SMTPResponseException(status, b"") from None\n',
+        "            raise ValueError from None\n",
     ),
     Mutation(
         "network of an invitation stored in clear",
