@@ -1545,8 +1545,14 @@ MUTATIONS = [
     Mutation(
         "query read in another charset",
         "src/secure_django/conf/wsgi.py",
-        'if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):',
+        "if OTHER_CHARSET.search(content_type):",
         "if False:",
+    ),
+    Mutation(
+        "query read before any middleware",
+        "src/secure_django/conf/wsgi.py",
+        'UTF_8.sub("", content_type)',
+        "content_type",
     ),
     Mutation("history in the image", ".dockerignore", ".git*"),
     Mutation("image run by root", "Dockerfile", "USER 10001:10001", "USER root"),
