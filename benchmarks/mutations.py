@@ -989,8 +989,8 @@ MUTATIONS = [
     Mutation(
         "emails to a blocked address",
         SUPPRESSIONS,
-        "if not rows.update(",
-        "if rows.update(",
+        "if not find(recipient)]",
+        "if find(recipient)]",
     ),
     Mutation(
         "complaint lifted by a person",
@@ -1023,6 +1023,12 @@ MUTATIONS = [
         "if False:",
     ),
     Mutation(
+        "signature of Mailgun valid for another division of the text",
+        PROVIDERS,
+        """f"mailgun-{signature['signature']}\"""",
+        """f"mailgun-{signature['token']}\"""",
+    ),
+    Mutation(
         "addresses of soft bounces blocked",
         PROVIDERS,
         'PASSING = {"SoftBounce", "SpamNotification"}',
@@ -1031,8 +1037,34 @@ MUTATIONS = [
     Mutation(
         "visitors told whose emails come back",
         INVITATIONS,
-        "        check_not_suppressed(address)\n",
-        "    check_not_suppressed(address)\n",
+        "is_refused = is_user and ",
+        "is_refused = ",
+    ),
+    Mutation(
+        "number of questions about addresses without a limit",
+        INVITATIONS,
+        "        is_refused = is_user",
+        "        if suppressions.find(address):\n"
+        "            raise ValidationError('Ask for another one')\n"
+        "        is_refused = is_user",
+    ),
+    Mutation(
+        "email lost by the refusal of one recipient",
+        PROVIDERS,
+        "if status >= 300:",
+        "if False:",
+    ),
+    Mutation(
+        "line breaks in headers of a provider",
+        PROVIDERS,
+        r"""re.sub(r"[\r\n]+", " ", str(value))""",
+        "str(value)",
+    ),
+    Mutation(
+        "links of emails through the provider",
+        PROVIDERS,
+        "    rebuilt.track_clicks = rebuilt.track_opens = False\n",
+        "",
     ),
     Mutation(
         "emails lost by an account without credit",

@@ -23,7 +23,7 @@ DOMAIN = "mg.example.com"
 SECRET = "0123456789abcdef0123456789abcdef"
 POSTMARK_FIELDS = {
     *("From", "To", "Cc", "Bcc", "Subject", "TextBody", "HtmlBody", "ReplyTo"),
-    *("Headers", "Attachments", "MessageStream"),
+    *("Headers", "Attachments", "MessageStream", "TrackLinks", "TrackOpens"),
 }
 
 
@@ -42,6 +42,9 @@ class Sent(NamedTuple):
     reply_to: str
     headers: dict[str, str]
     files: list[tuple[str, bytes, bool]]  # the name, the content, whether it is inline
+    cc: str
+    bcc: str
+    is_tracked: bool  # whether links lead to the provider first
 
 
 class Stub(ThreadingHTTPServer):
@@ -116,14 +119,19 @@ class Postmark(Stub):
         return {"api_url": self.address}
 
     def take(self, path: str, headers: Any, body: bytes) -> Answer:
-        assert path == "/email"
+        assert path in {"/email", "/email/batch"}
         assert headers["Content-Type"] == headers["Accept"] == "application/json"
         if headers["X-Postmark-Server-Token"] != TOKEN:
             return Answer(401, {"ErrorCode": 10, "Message": "No Account or Server"})
-        fields = json.loads(body)
-        assert fields.keys() <= POSTMARK_FIELDS
         if self.answers and self.answers[0].status >= 300:
             return self.answers[0]
+        fields = json.loads(body)
+        if path == "/email":
+            return Answer(200, self.take_email(fields))
+        return Answer(200, [self.take_email(each) for each in fields])
+
+    def take_email(self, fields: Any) -> dict[str, Any]:
+        assert fields.keys() <= POSTMARK_FIELDS
         files = [
             (
                 file["Name"],
@@ -141,18 +149,18 @@ class Postmark(Stub):
                 fields.get("ReplyTo", ""),
                 {header["Name"]: header["Value"] for header in fields["Headers"]},
                 files,
+                fields.get("Cc", ""),
+                fields.get("Bcc", ""),
+                fields.get("TrackLinks") != "None" or fields.get("TrackOpens", True),
             )
         )
-        return Answer(
-            200,
-            {
-                "To": fields["To"],
-                "SubmittedAt": "2026-12-02T10:00:00.0000000-05:00",
-                "MessageID": "0a129aee-e1cd-480d-b08d-4f48548ff48d",
-                "ErrorCode": 0,
-                "Message": "OK",
-            },
-        )
+        return {
+            "To": fields["To"],
+            "SubmittedAt": "2026-12-02T10:00:00.0000000-05:00",
+            "MessageID": "0a129aee-e1cd-480d-b08d-4f48548ff48d",
+            "ErrorCode": 0,
+            "Message": "OK",
+        }
 
 
 class Mailgun(Stub):
@@ -171,22 +179,29 @@ class Mailgun(Stub):
         if self.answers and self.answers[0].status >= 300:
             return self.answers[0]
         fields, files = read_form(headers["Content-Type"], body)
+        if "to" not in fields:
+            return Answer(400, {"message": "to parameter is missing"})
         others = {
             name.removeprefix("h:"): value
             for name, value in fields.items()
             if name.startswith("h:")
         }
-        self.sent.append(
-            Sent(
-                fields["to"],
-                fields["subject"],
-                fields["text"],
-                fields.get("html", ""),
-                others.get("Reply-To", ""),
-                others,
-                files,
-            )
+        tracking = {fields.get(f"o:tracking-{what}") for what in ("clicks", "opens")}
+        email = Sent(
+            fields["to"],
+            fields["subject"],
+            fields["text"],
+            fields.get("html", ""),
+            others.get("Reply-To", ""),
+            others,
+            files,
+            fields.get("cc", ""),
+            fields.get("bcc", ""),
+            tracking != {"no"},
         )
+        is_batch = "recipient-variables" in fields
+        copies = fields["to"].split(",") if is_batch else [fields["to"]]
+        self.sent += [email._replace(to=to) for to in copies]
         return Answer(
             200,
             {"id": f"<20261202.1@{DOMAIN}>", "message": "Queued. Thank you."},
@@ -198,7 +213,7 @@ def read_form(
 ) -> tuple[dict[str, str], list[tuple[str, bytes, bool]]]:
     """Return the fields and the files of a form, in one of its two encodings."""
     if not content_type.startswith("multipart/form-data"):
-        values = parse_qs(body.decode(), strict_parsing=True)
+        values = parse_qs(body.decode(), strict_parsing=True, keep_blank_values=True)
         return {name: ",".join(texts) for name, texts in values.items()}, []
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     form: Any = email.message_from_bytes(head + body, policy=policy.HTTP)

@@ -306,3 +306,19 @@ def test_user_learns_that_emails_to_an_invited_address_come_back(user: User) -> 
     assert invite(AnonymousUser(), "gone@example.com")
     assert run_passes() == []
     assert not Mail.objects.exists()
+
+
+@pytest.mark.control("suppressions")
+@pytest.mark.usefixtures("outbox")
+def test_user_cannot_ask_for_many_addresses_whether_emails_come_back(
+    user: User, settings: Settings
+) -> None:
+    limits = {"invitation_by_user": "3/h/user"}
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | limits
+    for number in range(4):
+        email = f"{number}@example.com"
+        suppressions.block(email, Suppression.Reason.BOUNCE, "postmark")
+        if number < 3:
+            with pytest.raises(ValidationError, match="Ask for another one"):
+                invite(user, email)
+    assert not invite(user, "3@example.com")

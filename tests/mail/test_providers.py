@@ -99,6 +99,59 @@ def test_email_arrives_whole(provider: Stub) -> None:
     assert not Mail.objects.exists()
 
 
+@pytest.mark.control("suppressions")
+def test_links_of_an_email_do_not_lead_through_the_provider(provider: Stub) -> None:
+    write()
+    run_passes()
+    assert not provider.sent[0].is_tracked
+
+
+def test_recipients_stay_what_they_are(provider: Stub) -> None:
+    message = EmailMultiAlternatives(
+        "Code",
+        "Text",
+        to=["Ann <ann@bücher.example>"],
+        cc=["Bob <bob@☃.example>"],
+        bcc=["hidden@example.com"],
+    )
+    let_wait(message)
+    run_passes()
+    (sent,) = provider.sent
+    # In the Punycode of Django, in which a mail server would get them.
+    assert sent.to == "Ann <ann@xn--bcher-kva.example>"
+    assert sent.cc == "Bob <bob@xn--n3h.example>"
+    assert sent.bcc == "hidden@example.com"
+
+
+def test_hidden_recipients_get_a_copy_each(provider: Stub) -> None:
+    hidden = ["ann@example.com", "bob@example.com"]
+    let_wait(EmailMultiAlternatives("Code", "Text", None, bcc=hidden))
+    let_wait(EmailMultiAlternatives("Code", "Text", None, cc=[RECIPIENT]))
+    run_passes()
+    assert sorted(sent.to for sent in provider.sent) == [*hidden, RECIPIENT]
+    assert {sent.cc + sent.bcc for sent in provider.sent} == {""}
+
+
+def test_email_of_html_alone_arrives_as_html(provider: Stub) -> None:
+    message = EmailMultiAlternatives("Code", "<p>é</p>", None, [RECIPIENT])
+    message.content_subtype = "html"
+    let_wait(message)
+    run_passes()
+    (sent,) = provider.sent
+    assert (sent.text, sent.html.strip()) == ("", "<p>é</p>")
+
+
+@pytest.mark.control("V1.3.11")
+def test_encoded_line_break_adds_no_header(provider: Stub) -> None:
+    text = "=?utf-8?q?Hello=0D=0ABcc:_evil@example.com?="
+    options: dict[str, Any] = {"headers": {"X-Name": text}}
+    let_wait(EmailMultiAlternatives(text, "Text", None, [RECIPIENT], **options))
+    run_passes()
+    (sent,) = provider.sent
+    assert sent.subject == "Hello Bcc: evil@example.com"
+    assert sent.headers["X-Name"] == sent.subject
+
+
 def test_plain_email_arrives_as_plain_text(provider: Stub) -> None:
     let_wait(EmailMultiAlternatives("Code", "Text é", None, [RECIPIENT]))
     run_passes()
@@ -187,6 +240,70 @@ def test_address_that_the_provider_refuses_gets_no_more_emails(
     assert len(stub.requests) == mail.REFUSALS
 
 
+@pytest.mark.control("suppressions")
+@pytest.mark.parametrize("bad", ["bad@example.com", "bad@bücher.example"])
+def test_recipient_that_the_provider_refuses_costs_no_other_the_email(
+    bad: str, settings: Settings
+) -> None:
+    # Anymail takes this answer for a success.
+    named = suppressions.normalize(bad)
+    text = f"Error parsing 'To': Illegal email domain in address '{named}'."
+    with Postmark() as stub:
+        use(stub, settings, stub.url)
+        write(bad, RECIPIENT)
+        stub.answers = [Answer(422, {"ErrorCode": 300, "Message": text})]
+        run_passes()
+    assert [sent.to for sent in stub.sent] == [RECIPIENT]
+    assert suppressions.find(bad)
+    assert not suppressions.find(RECIPIENT)
+
+
+@pytest.mark.control("suppressions")
+def test_recipient_whom_the_provider_leaves_out_gets_no_more_emails(
+    settings: Settings,
+) -> None:
+    text = Postmark.refusal.content["Message"].partition("Found")[2]
+    answer = {
+        "To": f"{RECIPIENT}, other@example.com",
+        "MessageID": "0a129aee-e1cd-480d-b08d-4f48548ff48d",
+        "ErrorCode": 0,
+        "Message": f"Message OK, but will not deliver to these{text}",
+    }
+    with Postmark() as stub:
+        use(stub, settings, stub.url)
+        write(RECIPIENT, "other@example.com")
+        stub.answers = [Answer(200, answer)]
+        run_passes()
+    assert len(stub.requests) == 1
+    assert suppressions.find(RECIPIENT)
+    assert not suppressions.find("other@example.com")
+
+
+def test_refusal_that_names_nobody_loses_no_email(settings: Settings) -> None:
+    with Postmark() as stub:
+        use(stub, settings, stub.url)
+        write(RECIPIENT, "other@example.com")
+        stub.answers = [Answer(422, {"ErrorCode": 406, "Message": "In other words."})]
+        run_passes()
+    assert Mail.objects.count() == 1
+    assert not Suppression.objects.exists()
+
+
+def test_address_that_is_refused_in_another_spelling_gets_no_more_emails(
+    settings: Settings, travel: Travel
+) -> None:
+    text = "Error parsing 'To': address 'bad@xn--bcher-kva.example'."
+    with Postmark() as stub:
+        use(stub, settings, stub.url)
+        write("bad@bücher.example")
+        for _ in range(mail.REFUSALS):
+            stub.answers = [Answer(422, {"ErrorCode": 300, "Message": text})]
+            run_passes()
+            travel(timedelta(minutes=15))
+    assert not Mail.objects.exists()
+    assert Suppression.objects.get().provider == "postmark"
+
+
 def test_provider_that_is_away_loses_nothing(
     settings: Settings, travel: Travel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -230,6 +347,21 @@ def test_blocked_recipients_are_left_out(provider: Stub) -> None:
     assert Suppression.objects.get().unsent == 2
 
 
+def test_email_that_is_tried_again_counts_once_as_unsent(
+    provider: Stub, travel: Travel
+) -> None:
+    suppressions.block("gone@example.com", Suppression.Reason.BOUNCE, provider.name)
+    write(RECIPIENT, "gone@example.com")
+    for _ in range(3):
+        provider.answers = [Answer(500, {})]
+        run_passes()
+        travel(timedelta(minutes=15))
+    assert Suppression.objects.get().unsent == 0
+    provider.answers = []
+    run_passes()
+    assert Suppression.objects.get().unsent == 1
+
+
 @pytest.mark.control("suppressions")
 def test_mail_server_gets_no_email_to_a_blocked_recipient(
     mailoutbox: list[Any], caplog: pytest.LogCaptureFixture
@@ -252,7 +384,11 @@ def test_one_variable_names_a_provider(
     assert settings["MAILERS"] == {
         "server": {
             "BACKEND": "anymail.backends.postmark.EmailBackend",
-            "OPTIONS": {"server_token": TOKEN, "timeout": 5},
+            "OPTIONS": {
+                "server_token": TOKEN,
+                "timeout": 5,
+                "idna_encoder": "idna2003",
+            },
         },
         "default": {"BACKEND": "secure_django.mail.outbox.OutboxBackend"},
     }
@@ -274,6 +410,7 @@ def test_mailgun_has_two_regions(ending: str, host: str) -> None:
             "sender_domain": DOMAIN,
             "api_url": f"https://{host}/v3",
             "timeout": 5,
+            "idna_encoder": "idna2003",
         },
     }
 

@@ -518,7 +518,9 @@ def provider_url(name: str, value: str) -> dict[str, Any]:
         )
     if not is_installed("anymail"):
         raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
-    options: dict[str, Any] = url.groupdict() | {"timeout": MAIL_SECONDS}
+    options: dict[str, Any] = url.groupdict()
+    # Domains are encoded as Django does for a mail server, and as reports are read.
+    options |= {"timeout": MAIL_SECONDS, "idna_encoder": "idna2003"}
     if name == "mailgun":
         host = MAILGUN_HOSTS[options.pop("region") or "us"]
         options["api_url"] = f"https://{host}/v3"

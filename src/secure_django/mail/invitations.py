@@ -69,8 +69,8 @@ def send_invitation(
     (LIFETIME of secure_django.mail.outbox). Return False if the limit of the mailbox,
     the sender or the network is reached, or if too many invitations wait. Raise
     ValidationError if the email is malformed, if its local part is not ASCII, or if a
-    user invites an address to which nothing more is sent. A visitor does not learn
-    which addresses these are.
+    user invites an address to which nothing more is sent, which the limits count. A
+    visitor does not learn which addresses these are.
     """
     if request.method == "GET":
         raise ValueError("Send an invitation by POST: no limit counts requests by GET.")
@@ -78,10 +78,8 @@ def send_invitation(
     if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError("An argument of the link is neither an id nor a token.")
     path = reverse(view, args=arguments)
-    kind = Mail.Kind.VISITOR_INVITATION
-    if request.user.is_authenticated:
-        kind = Mail.Kind.INVITATION
-        check_not_suppressed(address)
+    is_user = request.user.is_authenticated
+    kind = Mail.Kind.INVITATION if is_user else Mail.Kind.VISITOR_INVITATION
     url = absolute_url(path)
     context = {"project_name": settings.SITE_NAME, "url": url}
     title = render_to_string(f"{template}_subject.txt", context).strip()
@@ -95,16 +93,15 @@ def send_invitation(
             return False
         if not is_within_limits(request, address):
             return False
-        message.send()
-    return True
-
-
-def check_not_suppressed(address: str) -> None:
-    if suppressions.find(address):
+        is_refused = is_user and suppressions.find(address) is not None
+        if not is_refused:
+            message.send()
+    if is_refused:  # after the transaction, which may hold the counts of the limits
         raise ValidationError(
             _("Emails to this address come back. Ask for another one."),
             code="suppressed",
         )
+    return True
 
 
 def hash_network(request: HttpRequest) -> str:

@@ -174,7 +174,8 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
     """
     try:
         message = StoredMessage(mail.content)
-        message.to = suppressions.take_out(message.to)
+        recipients = message.to
+        message.to = suppressions.take_out(recipients)
         if message.to:
             send_message(server, message)
         else:
@@ -192,6 +193,7 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
         logger.exception("email not sent")
     else:
         mail.delete()
+        suppressions.count_unsent(set(recipients) - set(message.to))
 
 
 def send_message(server: BaseEmailBackend, message: StoredMessage) -> None:
@@ -210,8 +212,11 @@ def report_refused(error: Exception) -> None:
     """
     if not has_provider() or not isinstance(error, SMTPRecipientsRefused):
         return
+    from secure_django.mail import providers
+
+    name = providers.provider_name()
     for recipient in error.recipients:
-        suppressions.block(recipient, Suppression.Reason.BOUNCE, "API")
+        suppressions.block(recipient, Suppression.Reason.BOUNCE, name)
 
 
 def is_final(error: Exception) -> bool:

@@ -20,7 +20,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.http import HttpRequest
 
 from secure_django.extras import importing
-from secure_django.mail.suppressions import normalize
+from secure_django.mail.suppressions import block, normalize
 from secure_django.models import Suppression
 
 with importing("secure_django.mail.providers", extra="anymail"):
@@ -45,11 +45,13 @@ OWN_HEADERS = re.compile(
 )
 # Answers that are about one email, after which others may be sent.
 EMAIL_STATUSES = {400, 413, 422}
+REFUSED = {"invalid", "rejected"}  # words of Anymail for a recipient
 # What malformed reports make Anymail raise.
 MALFORMED = (
     *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
     *(OverflowError, OSError, ImproperlyConfigured, AnymailError),
 )
+EMAIL_LENGTH = 320
 # Postmark's types of emails that came back for now, or for their content.
 PASSING = {"SoftBounce", "SpamNotification"}
 
@@ -103,18 +105,46 @@ def provider_name() -> str:
 
 
 def send(server: BaseEmailBackend, message: ParsedMessage, to: list[str]) -> None:
-    """Send an email to some of its recipients.
+    """Send an email to some of its recipients, and block those that are refused.
 
     Raise the errors that a mail server has: SMTPRecipientsRefused if the provider sends
     nothing to them, SMTPResponseException if it refuses this email, and
     UnavailableError, with no text of the provider, which can name a person.
     """
     rebuilt = rebuild(message, to)
+    submit(server, rebuilt, to)
+    refused = refused_of(rebuilt, to)
+    others = [recipient for recipient in to if recipient not in refused]
+    status = rebuilt.anymail_status.esp_response.status_code
+    if status >= 300:
+        # Anymail takes this for a success, if the answer does not name all recipients.
+        logger.error("the provider answers: %s", status)
+        if not refused:
+            raise SMTPResponseException(status, b"")
+        if not others:
+            raise refusal(to)
+        send(server, message, others)
+    for recipient in refused:  # no webhook reports them again
+        block(recipient, Suppression.Reason.BOUNCE, provider_name())
+
+
+def refused_of(message: Any, to: list[str]) -> list[str]:
+    """Return the recipients that an answer names as refused."""
+    recipients = message.anymail_status.recipients.items()
+    refused = {normalize(email) for email, it in recipients if it.status in REFUSED}
+    return [recipient for recipient in to if normalize(recipient) in refused]
+
+
+def refusal(to: list[str]) -> SMTPRecipientsRefused:
+    return SMTPRecipientsRefused({recipient: (550, b"") for recipient in to})
+
+
+def submit(server: BaseEmailBackend, rebuilt: Any, to: list[str]) -> None:
+    """Call the provider, and raise its errors as those of a mail server."""
     try:
         server.send_messages([rebuilt])
     except AnymailRecipientsRefused:
-        refused = {recipient: (550, b"") for recipient in to}
-        raise SMTPRecipientsRefused(refused) from None
+        raise refusal(to) from None
     except AnymailAPIError as error:
         status = error.status_code
         # The status alone: the text can name a person.
@@ -127,22 +157,31 @@ def send(server: BaseEmailBackend, message: ParsedMessage, to: list[str]) -> Non
         raise UnavailableError from None
 
 
-def rebuild(message: ParsedMessage, recipients: list[str]) -> EmailMultiAlternatives:
-    """Return the email that a stored one was made of, for some of its recipients."""
+def rebuild(message: ParsedMessage, recipients: list[str]) -> Any:
+    """Return the email that a stored one was made of, for some of its recipients.
+
+    Each recipient in no header gets a copy of their own, if there are no others:
+    Mailgun sends nothing without a `to`.
+    """
     plain = message.get_body(("plain",))
     html = message.get_body(("html",))
     rest = {normalize(recipient): recipient for recipient in recipients}
     to = addressed(message, "To", rest)
     cc = addressed(message, "Cc", rest)
-    rebuilt = EmailMultiAlternatives(
-        subject=message["Subject"] or "",
+    hidden = list(rest.values())
+    rebuilt: Any = EmailMultiAlternatives(
+        subject=one_line(message["Subject"] or ""),
         body=text_of(plain) if plain else "",
         from_email=str(message["From"]),
-        to=to,
-        cc=cc,
-        bcc=list(rest.values()),
+        to=to or cc or hidden,
+        cc=cc if to else [],
+        bcc=hidden if to or cc else [],
         headers=headers_of(message),
     )
+    if not to and not cc:
+        rebuilt.merge_metadata = {}  # what Anymail calls a batch
+    # Links with a token lead to the site alone.
+    rebuilt.track_clicks = rebuilt.track_opens = False
     if html:
         rebuilt.attach_alternative(text_of(html), "text/html")
     for part in leaves(message):
@@ -162,11 +201,16 @@ def headers_of(message: ParsedMessage) -> dict[str, str]:
     provider = PROVIDERS.get(provider_name())
     own = provider.headers if provider else {}
     kept = {
-        name: str(value)
+        name: one_line(value)
         for name, value in message.items()
         if not OWN_HEADERS.fullmatch(name)
     }
     return kept | own
+
+
+def one_line(value: object) -> str:
+    """Return a header without the line breaks that its encoded words can have."""
+    return re.sub(r"[\r\n]+", " ", str(value))
 
 
 def text_of(part: Any) -> str:
@@ -223,9 +267,9 @@ def check_token(request: HttpRequest) -> None:
     age = time.time() - float(signature["timestamp"])
     if not -SIGNATURE_SECONDS < age < SIGNATURE_SECONDS:
         raise PermissionDenied
-    token = hashlib.sha256(signature["token"].encode()).hexdigest()
     body = hashlib.sha256(request.body).hexdigest()
-    key = f"mailgun-token-{token}"
+    # Not the token: the signature is valid wherever the time ends and the token begins.
+    key = f"mailgun-{signature['signature']}"
     # For as long as the signature could be valid.
     cache.add(key, body, 2 * SIGNATURE_SECONDS)
     if cache.get(key) != body:
@@ -235,8 +279,14 @@ def check_token(request: HttpRequest) -> None:
 def reports_of(events: Iterable[Any]) -> Iterator[Report]:
     for event in events:
         reason = reason_of(event)
-        if reason and isinstance(event.recipient, str):
+        if reason and is_address(event.recipient):
             yield Report(event.recipient, reason, event.timestamp)
+
+
+def is_address(value: Any) -> bool:
+    """Return whether a value can be an address, with no text that has no hash."""
+    is_short = isinstance(value, str) and len(value) <= EMAIL_LENGTH
+    return is_short and value.isprintable()
 
 
 def reason_of(event: Any) -> Suppression.Reason | None:

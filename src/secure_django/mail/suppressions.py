@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -61,30 +62,33 @@ def block(
 ) -> None:
     """Send nothing more to an address.
 
-    A report from before the time at which the address was lifted is a repetition. A
-    bounce does not replace a complaint.
+    `at` is the time of the bounce. A report from before the time at which the address
+    was lifted is a repetition. A bounce does not replace a complaint.
     """
     now = timezone.now()
     moment = at or now
     if timezone.is_naive(moment):
         moment = moment.replace(tzinfo=UTC)
+    moment = min(moment, now)
     fields = {
         "reason": reason,
         "provider": provider,
-        "at": min(moment, now),
+        "at": now,
         "lifted_at": None,
         "unsent": 0,
     }
-    row = rows_of(email).first()
-    is_new = False
-    if row is None:
-        row, is_new = Suppression.objects.get_or_create(
-            email_hash=hashes(email)[0], defaults=fields
-        )
-    if not is_new and not is_replaced(row, reason, moment):
-        return
-    if not is_new:
-        Suppression.objects.filter(pk=row.pk).update(**fields)
+    with transaction.atomic():
+        # Reports that arrive at the same time take turns.
+        row = rows_of(email).select_for_update().first()
+        is_new = False
+        if row is None:
+            row, is_new = Suppression.objects.get_or_create(
+                email_hash=hashes(email)[0], defaults=fields
+            )
+        if not is_new and not is_replaced(row, reason, moment):
+            return
+        if not is_new:
+            Suppression.objects.filter(pk=row.pk).update(**fields)
     logger.warning("an address gets no more emails: %s", reason.value)
 
 
@@ -107,13 +111,14 @@ def lift(email: str) -> bool:
 
 
 def take_out(recipients: Iterable[str]) -> list[str]:
-    """Return the recipients to whom emails may be sent, and count the others."""
-    kept: list[str] = []
+    """Return the recipients to whom emails may be sent."""
+    return [recipient for recipient in recipients if not find(recipient)]
+
+
+def count_unsent(recipients: Iterable[str]) -> None:
+    """Count an email that these recipients did not get."""
     for recipient in recipients:
-        rows = rows_of(recipient).filter(lifted_at=None)
-        if not rows.update(unsent=F("unsent") + 1):
-            kept.append(recipient)
-    return kept
+        rows_of(recipient).update(unsent=F("unsent") + 1)
 
 
 def delete_lifted() -> None:
