@@ -971,8 +971,8 @@ MUTATIONS = [
     Mutation(
         "invitations of visitors sent with those of users",
         INVITATIONS,
-        "kind = Mail.Kind.VISITOR_INVITATION",
-        "kind = Mail.Kind.INVITATION",
+        "if is_user else Mail.Kind.VISITOR_INVITATION",
+        "if is_user else Mail.Kind.INVITATION",
     ),
     Mutation(
         "waiting invitations without a budget",
@@ -3257,8 +3257,8 @@ MUTATIONS = [
     ),
     Mutation(
         "webhook body length not limited",
-        f"{CLOUDINARY}/views.py",
-        "if int(length) > MAX_BYTES:",
+        "src/secure_django/web/bodies.py",
+        "if int(length) > limit:",
         "if False:",
     ),
     Mutation(
