@@ -197,7 +197,7 @@ def check_emails() -> Finding:
     return Finding(
         is_fine,
         f"{waiting} wait, {late.count()} of them for more than 10 minutes;"
-        f" {blocked.count()} addresses were blocked within a day",
+        f" addresses that were blocked within a day: {blocked.count()}",
         "Check the mail server and EMAIL_URL: the worker's log says what failed.",
     )
 

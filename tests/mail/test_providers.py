@@ -472,4 +472,4 @@ def test_status_counts_the_addresses_that_were_blocked_within_a_day(
     suppressions.block("lifted@example.com", Suppression.Reason.BOUNCE, "postmark")
     assert suppressions.lift("lifted@example.com")
     text = status.check_emails().text
-    assert text.endswith("; 1 addresses were blocked within a day")
+    assert text.endswith("; addresses that were blocked within a day: 1")
