@@ -152,6 +152,12 @@ def test_staff_find_an_address_and_send_to_it_again(
     assert send(blocked.email) == [blocked.email]
 
 
+@pytest.mark.parametrize("text", ["(" * 4000, "<" * 4000, "\0", "a@é." * 900])
+def test_search_of_staff_takes_any_text(text: str, support: User, login: Login) -> None:
+    client = login(support)
+    assert client.get(reverse(LIST), {"q": text}).status_code == 200
+
+
 def test_staff_enter_and_change_no_blocked_address(
     blocked: User, support: User, login: Login
 ) -> None:

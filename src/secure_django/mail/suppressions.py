@@ -28,7 +28,9 @@ def normalize(email: str) -> str:
 
     Providers report an address in a spelling of their own.
     """
-    _, address = parseaddr(email)
+    address = ""
+    with suppress(RecursionError):  # by many open brackets, in some releases of Python
+        _, address = parseaddr(email)
     local, _, domain = (address or email).lower().rpartition("@")
     with suppress(UnicodeError):  # then it is compared as it is
         domain = domain.encode("idna").decode()
