@@ -1051,7 +1051,7 @@ MUTATIONS = [
     Mutation(
         "email lost by the refusal of one recipient",
         PROVIDERS,
-        "if status >= 300:",
+        "if not answer.status & TAKEN:",
         "if False:",
     ),
     Mutation(
@@ -1069,8 +1069,8 @@ MUTATIONS = [
     Mutation(
         "emails lost by an account without credit",
         PROVIDERS,
-        '            raise SMTPResponseException(status, b"") from None\n',
-        "            raise ValueError from None\n",
+        'return SMTPResponseException(status, b"")',
+        "return ValueError()",
     ),
     Mutation(
         "network of an invitation stored in clear",

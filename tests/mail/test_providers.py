@@ -172,6 +172,7 @@ def test_plain_email_arrives_as_plain_text(provider: Stub) -> None:
         Answer(500, {"message": "error"}),
         Answer(200, "no provider"),
         Answer(200, {}),
+        Answer(200, []),
     ],
 )
 def test_fault_of_the_provider_or_the_site_loses_nothing(

@@ -45,7 +45,9 @@ OWN_HEADERS = re.compile(
 )
 # Answers that are about one email, after which others may be sent.
 EMAIL_STATUSES = {400, 413, 422}
-REFUSED = {"invalid", "rejected"}  # words of Anymail for a recipient
+# Words of Anymail for a recipient.
+TAKEN = {"sent", "queued"}
+REFUSED = {"invalid", "rejected"}
 # What malformed reports make Anymail raise.
 MALFORMED = (
     *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
@@ -115,12 +117,11 @@ def send(server: BaseEmailBackend, message: ParsedMessage, to: list[str]) -> Non
     submit(server, rebuilt, to)
     refused = refused_of(rebuilt, to)
     others = [recipient for recipient in to if recipient not in refused]
-    status = rebuilt.anymail_status.esp_response.status_code
-    if status >= 300:
+    answer = rebuilt.anymail_status
+    if not answer.status & TAKEN:
         # Anymail takes this for a success, if the answer does not name all recipients.
-        logger.error("the provider answers: %s", status)
         if not refused:
-            raise SMTPResponseException(status, b"")
+            raise error_of(answer.esp_response.status_code)
         if not others:
             raise refusal(to)
         send(server, message, others)
@@ -130,13 +131,24 @@ def send(server: BaseEmailBackend, message: ParsedMessage, to: list[str]) -> Non
 
 def refused_of(message: Any, to: list[str]) -> list[str]:
     """Return the recipients that an answer names as refused."""
-    recipients = message.anymail_status.recipients.items()
-    refused = {normalize(email) for email, it in recipients if it.status in REFUSED}
+    answers = message.anymail_status.recipients.items()
+    refused = {
+        normalize(email) for email, answer in answers if answer.status in REFUSED
+    }
     return [recipient for recipient in to if normalize(recipient) in refused]
 
 
 def refusal(to: list[str]) -> SMTPRecipientsRefused:
     return SMTPRecipientsRefused({recipient: (550, b"") for recipient in to})
+
+
+def error_of(status: int | None) -> Exception:
+    """Return what an answer means: for this email alone, or for each one."""
+    # The status alone is logged: the text can name a person.
+    logger.error("the provider answers: %s", status or "nothing")
+    if status in EMAIL_STATUSES:
+        return SMTPResponseException(status, b"")
+    return UnavailableError()
 
 
 def submit(server: BaseEmailBackend, rebuilt: Any, to: list[str]) -> None:
@@ -146,12 +158,7 @@ def submit(server: BaseEmailBackend, rebuilt: Any, to: list[str]) -> None:
     except AnymailRecipientsRefused:
         raise refusal(to) from None
     except AnymailAPIError as error:
-        status = error.status_code
-        # The status alone: the text can name a person.
-        logger.error("the provider answers: %s", status or "nothing")
-        if status in EMAIL_STATUSES:
-            raise SMTPResponseException(status, b"") from None
-        raise UnavailableError from None
+        raise error_of(error.status_code) from None
     except (AttributeError, KeyError, TypeError):  # Anymail expects another shape
         logger.error("the provider answers: nothing that can be read")
         raise UnavailableError from None
