@@ -118,6 +118,24 @@ def test_pages_for_visitors_do_not_tell_whose_emails_came_back(
             assert first == second
 
 
+@pytest.mark.control("suppressions")
+@pytest.mark.usefixtures("outbox")
+def test_page_of_the_code_tells_everyone_that_none_may_come(
+    user: User, login: Login
+) -> None:
+    verify_email(user)
+    suppressions.block("gone@example.com", BOUNCE, "postmark")
+    pages = []
+    for email in ("gone@example.com", "fine@example.com"):
+        client = login(user)
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+        fields = {"email": email, "action_add": ""}
+        response = client.post(reverse("account_email"), fields, follow=True)
+        assert "We send nothing to an address" in response.text
+        pages.append(neutral(response.text, email))
+    assert pages[0] == pages[1]
+
+
 def answer(page: str, email: str) -> list[tuple[int, str]]:
     """Return the answers to a form, without what differs for each request."""
     client = HTTPSClient()
