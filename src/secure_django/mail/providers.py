@@ -53,7 +53,7 @@ MALFORMED = (
     *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
     *(OverflowError, OSError, ImproperlyConfigured, AnymailError),
 )
-EMAIL_LENGTH = 320
+EMAIL_LENGTH = 320  # RFC 3696, section 3: 64 before the @, 255 after it
 # Postmark's types of emails that came back for now, or for their content.
 PASSING = {"SoftBounce", "SpamNotification"}
 
@@ -291,7 +291,7 @@ def reports_of(events: Iterable[Any]) -> Iterator[Report]:
 
 
 def is_address(value: Any) -> bool:
-    """Return whether a value can be an address, with no text that has no hash."""
+    """Return whether a value can be an address: a short text that has a hash."""
     is_short = isinstance(value, str) and len(value) <= EMAIL_LENGTH
     return is_short and value.isprintable()
 
