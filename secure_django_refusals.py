@@ -50,8 +50,9 @@ TAKEN = set(
 
     annotated-types argon2-cffi argon2-cffi-bindings asgiref ast-serialize attrs bandit
     certifi cffi charset-normalizer click cloudinary colorama cryptography django
-    django-allauth execnet django-permissions-policy django-stubs django-stubs-ext fido2
-    grimp gunicorn idna import-linter iniconfig jschema-to-python jsonpickle librt
+    django-allauth django-anymail execnet django-permissions-policy django-stubs
+    django-stubs-ext fido2 grimp gunicorn idna import-linter iniconfig
+    jschema-to-python jsonpickle librt
     markdown-it-py mdurl model-bakery mypy mypy-extensions packaging pastel pathspec pbr
     pillow pluggy poethepoet pre-commit psycopg psycopg-binary pwned-passwords-django
     pycparser pygments pyjwt pytest pytest-django pytest-xdist python-dotenv pyyaml
@@ -59,8 +60,8 @@ TAKEN = set(
     typing-extensions
     tzdata urllib3 whitenoise
 
-    allauth argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools wheel
-    yaml zizmor kingfisher-bin
+    allauth anymail argon2 dotenv importlinter jwt markdown_it nacl pil pip setuptools
+    wheel yaml zizmor kingfisher-bin
 
     boto3 botocore dateutil django-storages jmespath python-dateutil s3transfer
     storages

@@ -61,6 +61,8 @@ ACCOUNT_DEFAULTS = "src/secure_django/accounts/defaults.py"
 ADAPTERS = "src/secure_django/login/adapters.py"
 MAIL = "src/secure_django/mail/outbox.py"
 INVITATIONS = "src/secure_django/mail/invitations.py"
+PROVIDERS = "src/secure_django/mail/providers.py"
+SUPPRESSIONS = "src/secure_django/mail/suppressions.py"
 MIDDLEWARE = "src/secure_django/web/middleware.py"
 ENVIRONMENT = "src/secure_django/conf/environment.py"
 LOGS = "src/secure_django/logging.py"
@@ -969,8 +971,8 @@ MUTATIONS = [
     Mutation(
         "invitations of visitors sent with those of users",
         INVITATIONS,
-        "kind = Mail.Kind.VISITOR_INVITATION",
-        "kind = Mail.Kind.INVITATION",
+        "if is_user else Mail.Kind.VISITOR_INVITATION",
+        "if is_user else Mail.Kind.INVITATION",
     ),
     Mutation(
         "waiting invitations without a budget",
@@ -983,6 +985,92 @@ MUTATIONS = [
         INVITATIONS,
         "waiting.filter(network_hash=network_hash).count() < budget.network",
         "True",
+    ),
+    Mutation(
+        "emails to a blocked address",
+        SUPPRESSIONS,
+        "if not find(recipient)]",
+        "if find(recipient)]",
+    ),
+    Mutation(
+        "complaint lifted by a person",
+        SUPPRESSIONS,
+        "lifted_at=None, reason=Suppression.Reason.BOUNCE",
+        "lifted_at=None",
+    ),
+    Mutation(
+        "webhook of emails without a secret",
+        "src/secure_django/mail/views.py",
+        "if not secret or not has_provider():",
+        "if not has_provider():",
+    ),
+    Mutation(
+        "webhook of emails without a check of the secret",
+        PROVIDERS,
+        "        view.run_validators(request)\n",
+        "",
+    ),
+    Mutation(
+        "old signatures of Mailgun accepted",
+        PROVIDERS,
+        "if not -SIGNATURE_SECONDS < age < SIGNATURE_SECONDS:",
+        "if False:",
+    ),
+    Mutation(
+        "signature of Mailgun valid for each body",
+        PROVIDERS,
+        "if cache.get(key) != body:",
+        "if False:",
+    ),
+    Mutation(
+        "signature of Mailgun valid for another division of the text",
+        PROVIDERS,
+        """f"mailgun-{signature['signature']}\"""",
+        """f"mailgun-{signature['token']}\"""",
+    ),
+    Mutation(
+        "addresses of soft bounces blocked",
+        PROVIDERS,
+        'PASSING = {"SoftBounce", "SpamNotification"}',
+        "PASSING = set()",
+    ),
+    Mutation(
+        "visitors told whose emails come back",
+        INVITATIONS,
+        "is_refused = is_user and ",
+        "is_refused = ",
+    ),
+    Mutation(
+        "number of questions about addresses without a limit",
+        INVITATIONS,
+        "        is_refused = is_user",
+        "        if suppressions.find(address):\n"
+        "            raise ValidationError('Ask for another one')\n"
+        "        is_refused = is_user",
+    ),
+    Mutation(
+        "email lost by the refusal of one recipient",
+        PROVIDERS,
+        "if not answer.status & TAKEN:",
+        "if False:",
+    ),
+    Mutation(
+        "line breaks in headers of a provider",
+        PROVIDERS,
+        r"""re.sub(r"[\r\n]+", " ", str(value))""",
+        "str(value)",
+    ),
+    Mutation(
+        "links of emails through the provider",
+        PROVIDERS,
+        "    rebuilt.track_clicks = rebuilt.track_opens = False\n",
+        "",
+    ),
+    Mutation(
+        "emails lost by an account without credit",
+        PROVIDERS,
+        'return SMTPResponseException(status, b"")',
+        "return ValueError()",
     ),
     Mutation(
         "network of an invitation stored in clear",
@@ -1489,8 +1577,14 @@ MUTATIONS = [
     Mutation(
         "query read in another charset",
         "src/secure_django/conf/wsgi.py",
-        'if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):',
+        "if OTHER_CHARSET.search(content_type):",
         "if False:",
+    ),
+    Mutation(
+        "query read before any middleware",
+        "src/secure_django/conf/wsgi.py",
+        'UTF_8.sub("", content_type)',
+        "content_type",
     ),
     Mutation("history in the image", ".dockerignore", ".git*"),
     Mutation("image run by root", "Dockerfile", "USER 10001:10001", "USER root"),
@@ -3163,8 +3257,8 @@ MUTATIONS = [
     ),
     Mutation(
         "webhook body length not limited",
-        f"{CLOUDINARY}/views.py",
-        "if int(length) > MAX_BYTES:",
+        "src/secure_django/web/bodies.py",
+        "if int(length) > limit:",
         "if False:",
     ),
     Mutation(

@@ -9,6 +9,7 @@ import pytest
 # What the extras bring.
 PACKAGES = (
     "allauth",
+    "anymail",
     "argon2",
     "botocore",
     "cloudinary",

@@ -12,6 +12,7 @@ ROWS = """
 /health/ready/                               200    200    200      200    200
 /.well-known/security.txt                    200    200    200      200    200
 /csp-report/                                 400    400    400      400    400    # all: tokenless: browsers send reports without a page
+/webhooks/email/                             404    404    404      404    404    # all: tokenless: a provider proves a secret
 /admin/                                      log-in log-in log-in   200    200
 /admin/login/                                log-in 403    403      away   away
 /admin/logout/                               log-in away   away     away   away
@@ -23,11 +24,15 @@ ROWS = """
 /admin/<url>                                 log-in log-in log-in   404    404
 /admin/*/<object_id>/                        log-in log-in log-in   away   away
 /admin/*/<object_id>/history/                log-in log-in log-in   away   away
+/admin/secure_django/suppression/<object_id>/ log-in log-in log-in away   away
+/admin/secure_django/suppression/<object_id>/history/ log-in log-in log-in away away
+/admin/secure_django/suppression/*           log-in log-in log-in   403    403
 /admin/auth/group/*                          log-in log-in log-in   403    403
 """
 
-# Emails that wait, and when jobs ran: no page shows them.
-TESTED = {"secure_django.LastRun", "secure_django.Mail"}
+# Emails that wait, when jobs ran, and addresses that get no emails. None is a user's, and
+# the admin alone shows the last.
+TESTED = {"secure_django.LastRun", "secure_django.Mail", "secure_django.Suppression"}
 UNKNOWN_RECIPIENT = (
     "sends an email to any address or past the outbox: call send_invitation of"
     " secure_django.mail.invitations, or send_mail without `using`"

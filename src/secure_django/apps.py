@@ -19,6 +19,9 @@ class SecureDjangoConfig(AppConfig):
         from secure_django.conf import env
         from secure_django.web import checks as template_checks  # noqa: F401
 
+        if apps.is_installed("django.contrib.admin"):
+            from secure_django.mail import admin as mail_admin  # noqa: F401
+
         # Also where a project's settings have lost their last line.
         if env.is_loaded:
             env.stop_on_problems()

@@ -27,6 +27,12 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
         text = "SQLite serves one machine and one writer at a time."
         hint = "Set DATABASE_URL to PostgreSQL before the site grows."
         messages.append(Info(text, hint=hint, id="secure_django.I001"))
+    server = getattr(settings, "MAILERS", {}).get("server") or {}
+    has_provider = str(server.get("BACKEND", "")).startswith("anymail.")
+    if has_provider and not getattr(settings, "EMAIL_WEBHOOK_SECRET", ""):
+        text = "EMAIL_WEBHOOK_SECRET is not set: nobody reports emails that come back."
+        hint = "Set it, and enter the webhook at the provider: .env.example says how."
+        messages.append(Info(text, hint=hint, id="secure_django.I002"))
     return messages
 
 

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from secure_django.due import DueRow
 from secure_django.encryption import EncryptedTextField
@@ -47,6 +48,36 @@ class Mail(DueRow):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+
+class Suppression(models.Model):
+    """An email address to which nothing more is sent.
+
+    The address itself is not stored. A row that was lifted stays for a while, so that
+    a repeated report of the same bounce does not bring it back.
+    """
+
+    class Reason(models.TextChoices):
+        """What the provider that sends emails has reported."""
+
+        BOUNCE = "bounce", _("Emails come back")
+        COMPLAINT = "complaint", _("Emails were reported as spam")
+
+    email_hash = models.CharField(
+        max_length=64, unique=True, editable=False, help_text="A keyed hash."
+    )
+    reason = models.CharField(_("reason"), max_length=9, choices=Reason)
+    provider = models.CharField(_("provider"), max_length=20)
+    at = models.DateTimeField(_("since"))
+    lifted_at = models.DateTimeField(_("lifted"), null=True)
+    unsent = models.PositiveIntegerField(_("emails not sent"), default=0)
+
+    class Meta:
+        verbose_name = _("blocked email address")
+        verbose_name_plural = _("blocked email addresses")
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()} {self.at:%F}"
 
 
 class LastRun(models.Model):

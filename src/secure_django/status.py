@@ -21,7 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from secure_django.jobs import JOBS, WORKER_HERE
-from secure_django.models import LastRun, Mail
+from secure_django.models import LastRun, Mail, Suppression
 from secure_django.web import proxies
 from secure_django.web.health import SERVICES
 from secure_django.web.links import own_host
@@ -32,6 +32,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 # Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
 CERTIFICATE_LEFT = timedelta(days=10)
 MAIL_AGE = timedelta(minutes=10)
+DAY = timedelta(days=1)
 LATE_MAILS = 10  # this many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
@@ -192,9 +193,11 @@ def check_emails() -> Finding:
     late_to_users = late.filter(kind__lte=Mail.Kind.NORMAL).count()
     waiting = Mail.objects.count()
     is_fine = not has_untried and late_to_users < LATE_MAILS
+    blocked = Suppression.objects.filter(at__gt=timezone.now() - DAY, lifted_at=None)
     return Finding(
         is_fine,
-        f"{waiting} wait, {late.count()} of them for more than 10 minutes",
+        f"{waiting} wait, {late.count()} of them for more than 10 minutes;"
+        f" addresses that were blocked within a day: {blocked.count()}",
         "Check the mail server and EMAIL_URL: the worker's log says what failed.",
     )
 

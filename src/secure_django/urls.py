@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", login_not_required(require_safe(favicon))),
     path("health/live/", health.health_live, name="health_live"),
     path("health/ready/", health.health_ready, name="health_ready"),
+    path("webhooks/", include("secure_django.mail.urls")),
     path("csp-report/", csp.csp_report, name="csp_report"),
     path(".well-known/security.txt", views.security_txt, name="security_txt"),
 ]

@@ -19,7 +19,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
-from secure_django.mail import invitations
+from secure_django.mail import invitations, suppressions
 from secure_django.mail.invitations import Budget, send_invitation
 from secure_django.mail.outbox import (
     ConsoleBackend,
@@ -27,7 +27,7 @@ from secure_django.mail.outbox import (
     UnknownRecipientError,
     send_waiting,
 )
-from secure_django.models import Mail
+from secure_django.models import Mail, Suppression
 from secure_django.testing import MakeUser, Travel
 from secure_django.web.links import absolute_url
 from users.models import User
@@ -293,3 +293,32 @@ def test_network_of_an_invitation_is_stored_as_a_keyed_hash(
     hashes = set(Mail.objects.values_list("network_hash", flat=True))
     assert {len(value) for value in hashes} == {64}
     assert len(hashes) == 2
+
+
+@pytest.mark.control("suppressions")
+@pytest.mark.usefixtures("outbox")
+def test_user_learns_that_emails_to_an_invited_address_come_back(user: User) -> None:
+    suppressions.block("Gone@example.com", Suppression.Reason.BOUNCE, "postmark")
+    with pytest.raises(ValidationError, match="Ask for another one"):
+        invite(user, "gone@example.com")
+    assert not Mail.objects.exists()
+    # A visitor does not learn to whom the site has written.
+    assert invite(AnonymousUser(), "gone@example.com")
+    assert run_passes() == []
+    assert not Mail.objects.exists()
+
+
+@pytest.mark.control("suppressions")
+@pytest.mark.usefixtures("outbox")
+def test_user_cannot_ask_for_many_addresses_whether_emails_come_back(
+    user: User, settings: Settings
+) -> None:
+    limits = {"invitation_by_user": "3/h/user"}
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | limits
+    for number in range(4):
+        email = f"{number}@example.com"
+        suppressions.block(email, Suppression.Reason.BOUNCE, "postmark")
+        if number < 3:
+            with pytest.raises(ValidationError, match="Ask for another one"):
+                invite(user, email)
+    assert not invite(user, "3@example.com")

@@ -43,9 +43,9 @@ NAMED = re.compile(r"(?<![\w./-])(?:docs|deploy|config)/[\w./-]+\.[a-z]+\b")
 # repeats.
 FIGURES = [
     (
-        r"SMTP timeout is (\d+) seconds",
+        r"SMTP and HTTP timeout is (\d+) seconds",
         "secure_django/conf/environment.py",
-        r'"port": port, "timeout": (\d+)',
+        r"^MAIL_SECONDS = (\d+)",
     ),
     (
         r"takes longer than (\d+) minutes counts as hung",

@@ -244,17 +244,39 @@ def test_other_charset_is_refused_with_every_header(
             ).keys()
 
 
+UTF_8_TYPES = (
+    "application/json; charset=utf-8",
+    "application/json; charset=UTF8",
+    'application/json; charset = "utf-8"; a=b',
+    "application/json;charset=utf-8;charset=utf8",
+    "multipart/form-data; boundary=----x'()+_,-./:=?",
+)
+
+
+@pytest.mark.control("V4.1.1")
+@pytest.mark.parametrize("kind", UTF_8_TYPES)
+def test_query_of_too_many_fields_is_refused_with_every_header(
+    kind: str, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_started, "send", Mock())
+    query = "&".join(f"a{number}=1" for number in range(1100))
+    # With a charset, Django would read the query before any middleware.
+    request = rf.get(f"/missing/?{query}", secure=True)
+    start_response = Mock()
+    environ = request.environ | {"CONTENT_TYPE": kind}
+    body = b"".join(application(environ, start_response))
+    status, headers = start_response.call_args.args
+    assert status == "400 Bad Request"
+    assert b"<h1>Bad request</h1>" in body
+    assert "Content-Security-Policy" in dict(headers)
+
+
 @pytest.mark.django_db
 def test_every_spelling_of_utf_8_is_accepted(
     rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_started, "send", Mock())
-    for kind in (
-        "application/json; charset=utf-8",
-        "application/json; charset=UTF8",
-        'application/json; charset = "utf-8"; a=b',
-        "multipart/form-data; boundary=----x'()+_,-./:=?",
-    ):
+    for kind in UTF_8_TYPES:
         request = rf.generic("POST", "/csp-report/", b"[]", kind, secure=True)
         start_response = Mock()
         application(request.environ, start_response)

@@ -14,6 +14,7 @@ from secure_django.conf.environment import (
     photo_folder,
     site_url,
     storage_url,
+    webhook_secret,
 )
 
 # What differs between machines
@@ -24,6 +25,8 @@ CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS", origins, "")
 # For links in emails and for webhooks. If it is empty, secure_django.web.links has a
 # default.
 SITE_URL = env.read("SITE_URL", site_url, "")
+# Of the provider that sends emails. Without it, nobody can report a bounce.
+EMAIL_WEBHOOK_SECRET = env.read("EMAIL_WEBHOOK_SECRET", webhook_secret, "")
 HEARTBEAT_URL = env.read("HEARTBEAT_URL", heartbeat_url, "")
 TRUSTED_PROXY_COUNT = env.read("TRUSTED_PROXY_COUNT", number(0), "0")
 CSP_REPORT_ONLY = env.read("CSP_REPORT_ONLY", boolean, "off")

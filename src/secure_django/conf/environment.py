@@ -28,6 +28,7 @@ LANGUAGE_CODES = {*dict(LANGUAGES), "en-us"}
 ON = {"on", "true", "yes", "1"}
 OFF = {"off", "false", "no", "0"}
 MAIL_PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
+MAIL_SECONDS = 5  # until a mail server, or a provider, counts as down
 # Modules that read variables when a project's settings import them.
 DEFAULTS = re.compile(r"secure_django(\.\w+)*\.defaults")
 HOST = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
@@ -59,6 +60,19 @@ S3_URL = re.compile(
     rf"(?P<host>[a-z0-9.-]+)(?P<port>:{PORT})?"
     r"/(?P<bucket_name>[a-z0-9.-]+)\?region=(?P<region_name>[a-z0-9-]+)"
 )
+
+# Providers of emails, by scheme. The groups are options of Anymail's backend.
+KEY = r"[\w.-]+"
+PROVIDER_URLS = {
+    "mailgun": re.compile(
+        rf"mailgun://(?P<api_key>{KEY})@(?P<sender_domain>{HOST})"
+        r"(?:\?region=(?P<region>us|eu))?",
+        re.ASCII,
+    ),
+    "postmark": re.compile(rf"postmark://(?P<server_token>{KEY})", re.ASCII),
+}
+MAILGUN_HOSTS = {"us": "api.mailgun.net", "eu": "api.eu.mailgun.net"}
+WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{20,200}")
 
 
 class Environment:
@@ -302,6 +316,10 @@ site_url = text(
     " without a path.",
 )
 heartbeat_url = text(HEARTBEAT_URL.fullmatch, "Must begin with https:// and a host.")
+webhook_secret = text(
+    lambda value: not value or WEBHOOK_SECRET.fullmatch(value),
+    "Must be at least 20 letters, digits, - and _.",
+)
 
 
 def secret_key(value: str) -> str:
@@ -462,8 +480,12 @@ def cache_url(value: str) -> dict[str, Any]:
 
 
 def email_url(value: str) -> dict[str, Any]:
+    """Return the entry of MAILERS for EMAIL_URL: a mail server, or a provider's API."""
     if value == "console://":
         return CONSOLE
+    scheme, _, _ = value.partition("://")
+    if scheme in PROVIDER_URLS:
+        return provider_url(scheme, value)
     options: dict[str, Any] = {}
     with suppress(KeyError, ValueError):
         url = urlsplit(value)
@@ -471,10 +493,11 @@ def email_url(value: str) -> dict[str, Any]:
         # would become an unencrypted connection.
         port = MAIL_PORTS[url.scheme]
         port = port if url.port is None else url.port
-        options = {"host": url.hostname, "port": port, "timeout": 5}
+        options = {"host": url.hostname, "port": port, "timeout": MAIL_SECONDS}
     if not (options.get("host") and options["port"]):
         raise ImproperlyConfigured(
-            "Must be submission://, smtps:// or smtp:// with user:password@host:port."
+            "Must be submission://, smtps:// or smtp:// with user:password@host:port,"
+            " or postmark://TOKEN or mailgun://KEY@DOMAIN of a provider."
         )
     options["username"] = unquote(url.username or "")
     options["password"] = unquote(url.password or "")
@@ -484,6 +507,24 @@ def email_url(value: str) -> dict[str, Any]:
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": options,
     }
+
+
+def provider_url(name: str, value: str) -> dict[str, Any]:
+    url = PROVIDER_URLS[name].fullmatch(value)
+    if not url:
+        raise ImproperlyConfigured(
+            "Must be postmark://TOKEN, mailgun://KEY@DOMAIN or, for Mailgun in the EU,"
+            " mailgun://KEY@DOMAIN?region=eu."
+        )
+    if not is_installed("anymail"):
+        raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
+    options: dict[str, Any] = url.groupdict()
+    # Domains are encoded as Django does for a mail server, and as reports are read.
+    options |= {"timeout": MAIL_SECONDS, "idna_encoder": "idna2003"}
+    if name == "mailgun":
+        host = MAILGUN_HOSTS[options.pop("region") or "us"]
+        options["api_url"] = f"https://{host}/v3"
+    return {"BACKEND": f"anymail.backends.{name}.EmailBackend", "OPTIONS": options}
 
 
 def mailers(server: dict[str, Any] | None) -> dict[str, Any]:

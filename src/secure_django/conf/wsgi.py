@@ -17,6 +17,7 @@ __all__ = ["application"]
 OTHER_CHARSET = re.compile(
     r"""\*|charset(?!\s*=\s*"?utf-?8"?\s*(;|$))""", re.IGNORECASE
 )
+UTF_8 = re.compile(r""";\s*charset\s*=\s*"?utf-?8"?\s*(?=;|$)""", re.IGNORECASE)
 django_application = get_wsgi_application()
 limit_waits(getattr(settings, "DATABASE_WAIT_SECONDS", 7))
 
@@ -24,11 +25,15 @@ limit_waits(getattr(settings, "DATABASE_WAIT_SECONDS", 7))
 def application(environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
     """Mark other charsets, so that the site refuses them with an error page.
 
-    Django would decode the query with any codec of Python, and fail before any
-    middleware.
+    If there is a charset, Django decodes the query before any middleware, with any
+    codec of Python. A query that it refuses would have no error page. So UTF-8, which
+    is the default, is left out.
     """
-    if OTHER_CHARSET.search(environ.get("CONTENT_TYPE", "")):
+    content_type = environ.get("CONTENT_TYPE", "")
+    if OTHER_CHARSET.search(content_type):
         environ["CONTENT_TYPE"] = "text/plain; charset=malformed"
+    else:
+        environ["CONTENT_TYPE"] = UTF_8.sub("", content_type)
     return django_application(environ, start_response)
 
 

@@ -18,6 +18,7 @@ from django.tasks.backends.dummy import DummyBackend
 from django.utils import timezone
 
 from secure_django.mail import outbox as mail
+from secure_django.mail import suppressions
 from secure_django.models import LastRun
 
 __all__ = ["around", "job"]
@@ -104,6 +105,7 @@ def delete_expired() -> None:
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
+    suppressions.delete_lifted()
     # Rows of removed machines whose worker did not shut down.
     day_ago = timezone.now() - timedelta(days=1)
     old = LastRun.objects.filter(name__contains=" on ", at__lt=day_ago)

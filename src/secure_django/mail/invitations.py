@@ -16,8 +16,10 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from secure_django.extras import importing
+from secure_django.mail import suppressions
 from secure_django.mail.outbox import subject_of_site
 from secure_django.models import Mail
 from secure_django.validators import validate_recipient
@@ -66,7 +68,9 @@ def send_invitation(
     when the mail server has taken it, when that refuses it for good, or after five days
     (LIFETIME of secure_django.mail.outbox). Return False if the limit of the mailbox,
     the sender or the network is reached, or if too many invitations wait. Raise
-    ValidationError if the email is malformed, or its local part is not ASCII.
+    ValidationError if the email is malformed, if its local part is not ASCII, or if a
+    user invites an address to which nothing more is sent, which the limits count. A
+    visitor does not learn which addresses these are.
     """
     if request.method == "GET":
         raise ValueError("Send an invitation by POST: no limit counts requests by GET.")
@@ -74,9 +78,8 @@ def send_invitation(
     if not all(ARGUMENT.fullmatch(str(argument)) for argument in arguments):
         raise ValueError("An argument of the link is neither an id nor a token.")
     path = reverse(view, args=arguments)
-    kind = Mail.Kind.VISITOR_INVITATION
-    if request.user.is_authenticated:
-        kind = Mail.Kind.INVITATION
+    is_user = request.user.is_authenticated
+    kind = Mail.Kind.INVITATION if is_user else Mail.Kind.VISITOR_INVITATION
     url = absolute_url(path)
     context = {"project_name": settings.SITE_NAME, "url": url}
     title = render_to_string(f"{template}_subject.txt", context).strip()
@@ -90,7 +93,14 @@ def send_invitation(
             return False
         if not is_within_limits(request, address):
             return False
-        message.send()
+        is_refused = is_user and suppressions.find(address) is not None
+        if not is_refused:
+            message.send()
+    if is_refused:  # after the transaction, which may hold the counts of the limits
+        raise ValidationError(
+            _("Emails to this address come back. Ask for another one."),
+            code="suppressed",
+        )
     return True
 
 

@@ -20,7 +20,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.console import EmailBackend
 from django.utils import timezone
 
-from secure_django.models import Mail
+from secure_django.mail import suppressions
+from secure_django.models import Mail, Suppression
 
 logger = logging.getLogger(__name__)
 # How many emails of a kind may wait. A flood discards the oldest emails of its own
@@ -116,6 +117,12 @@ class StoredMessage(EmailMessage):
         return message_from_bytes(self.mime.encode("latin-1"), policy=policy)
 
 
+def has_provider() -> bool:
+    """Return whether the API of a provider sends the emails, by Anymail."""
+    server = getattr(settings, "MAILERS", {}).get("server") or {}
+    return str(server.get("BACKEND", "")).startswith("anymail.")
+
+
 def send_waiting() -> bool:
     """Send emails for a second, by kind, and return whether more are due."""
     if not Mail.objects.exists():
@@ -135,7 +142,7 @@ def send_waiting() -> bool:
                 send_claimed(server, mails[0])
     except OSError:
         logger.exception("emails wait: the connection to the mail server failed")
-        if not is_connected:
+        if not is_connected or has_provider():  # which has no lasting connection
             Mail.objects.due().update(due_at=timezone.now() + RETRY)
     return Mail.objects.due().exists()
 
@@ -166,11 +173,18 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
     error that ends the connection is raised.
     """
     try:
-        server.send_messages([StoredMessage(mail.content)])
+        message = StoredMessage(mail.content)
+        recipients = message.to
+        message.to = suppressions.take_out(recipients)
+        if message.to:
+            send_message(server, message)
+        else:
+            logger.warning("email discarded: emails to its recipient came back")
     except Exception as error:
         if mail.attempts >= REFUSALS and is_final(error):
             mail.delete()
             logger.error("email discarded: the mail server refuses it")
+            report_refused(error)
             return
         Mail.objects.reschedule(mail, mail.next_attempt())
         Mail.objects.keep_claim([mail], None)
@@ -179,6 +193,30 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
         logger.exception("email not sent")
     else:
         mail.delete()
+        suppressions.count_unsent(set(recipients) - set(message.to))
+
+
+def send_message(server: BaseEmailBackend, message: StoredMessage) -> None:
+    if not has_provider():
+        server.send_messages([message])
+        return
+    from secure_django.mail import providers
+
+    providers.send(server, message.message(), message.to)
+
+
+def report_refused(error: Exception) -> None:
+    """Tell the recipients whom a provider refuses: no webhook reports them again.
+
+    The answer of a mail server is not kept. It can be about the site.
+    """
+    if not has_provider() or not isinstance(error, SMTPRecipientsRefused):
+        return
+    from secure_django.mail import providers
+
+    name = providers.provider_name()
+    for recipient in error.recipients:
+        suppressions.block(recipient, Suppression.Reason.BOUNCE, name)
 
 
 def is_final(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from secure_django.logging import log_event
+from secure_django.mail import suppressions
 from secure_django.photos.forms import render_form
 from secure_django.profile.exports import json_of
 from secure_django.profile.forms import profile_form
@@ -54,6 +55,15 @@ def appearance(request: UserRequest) -> HttpResponse:
     remember_appearance(response, request.POST.get("appearance", ""))
     messages.success(request, _("Saved."))
     return response
+
+
+@require_POST
+@rate_limit(5, seconds=24 * 3600)
+def resume_emails(request: UserRequest) -> HttpResponse:
+    """Send emails to the user's address again, after one came back."""
+    if suppressions.lift(request.user.email):
+        messages.success(request, _("We send emails to you again."))
+    return redirect("account_profile")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from secure_django.logging import log_event
 from secure_django.photos.cloudinary.models import Asset
+from secure_django.web.bodies import refuse_length
 
 MAX_BYTES = 256 * 1024
 # Seconds, in the past and the future. Cloudinary repeats a failed notification for nine
@@ -37,11 +38,9 @@ TRIAL = re.compile(r"check-[0-9a-f]{32}")  # an image of manage.py cloudinary_ch
 @csrf_exempt  # Cloudinary calls it, not a browser; a signature authenticates the sender
 @require_POST
 def webhook(request: HttpRequest) -> HttpResponse:
-    length = request.headers.get("Content-Length", "")
-    if not re.fullmatch(r"[0-9]{1,9}", length):
-        return HttpResponse(status=400)
-    if int(length) > MAX_BYTES:
-        return HttpResponse(status=413)
+    refusal = refuse_length(request, MAX_BYTES)
+    if refusal:
+        return refusal
     if not has_valid_signature(request):
         log_event("authn_webhook_fail", request)
         return HttpResponse(status=401)
