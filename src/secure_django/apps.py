@@ -29,6 +29,9 @@ class SecureDjangoConfig(AppConfig):
             for path in sorted(Path(app.path).glob("jobs_*.py")):
                 import_module(f"{app.name}.{path.stem}")
         autodiscover_modules("jobs")
+        from secure_django.jobs import queues
+
+        queues.register_queues()
 
 
 class AdminConfig(admin.AdminConfig):

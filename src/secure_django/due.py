@@ -4,10 +4,11 @@ Any number of workers can share the rows.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
-from django.db import models
+from django.db import connections, models, transaction
 from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -34,6 +35,15 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         The query's order applies to the rows of one owner. No other worker gets the
         rows for `duration`.
         """
+        # Until its end, other workers pass over the rows that this one reads.
+        can_lock = self.can_skip_locked()
+        with transaction.atomic(using=self.db) if can_lock else nullcontext():
+            claimed = self.claim_keys(limit, duration)
+        # In random order: a row that ends each pass with an error would otherwise block
+        # the rows behind it.
+        return list(self.filter(pk__in=claimed).order_by("?"))
+
+    def claim_keys(self, limit: int, duration: timedelta) -> list[Any]:
         now = timezone.now()
         free = is_free(now)
         keys = self.filter(free).next_keys(limit)
@@ -42,10 +52,7 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         # out: a condition on another table would be a subquery, and PostgreSQL does not
         # repeat it for a row that another worker has just claimed.
         rows = self.model._base_manager
-        claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
-        # In random order: a row that ends each pass with an error would otherwise block
-        # the rows behind it.
-        return list(self.filter(pk__in=claimed).order_by("?"))
+        return [key for key in keys if rows.filter(free, pk=key).update(**claim)]
 
     def next_keys(self, limit: int) -> list[Any]:
         """Return the keys of the next rows, beginning after the last owner.
@@ -55,8 +62,10 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         order: list[Any] = [*self.query.order_by, "due_at"]
         owner = self.model.owner_path
         if owner is None:
-            keys = self.order_by(*order).values_list("pk", flat=True)
-            return list(keys[:limit])
+            ordered = self.order_by(*order)
+            if self.can_skip_locked():
+                ordered = ordered.select_for_update(skip_locked=True, of=("self",))
+            return list(ordered.values_list("pk", flat=True)[:limit])
         number_of_owner = Window(RowNumber(), partition_by=F(owner), order_by=order)
         turn: list[Any] = [number_of_owner, owner]
         last_owner = last_owners.get(self.model)
@@ -69,6 +78,12 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
             _, owner_of_last_row = rows[-1]
             last_owners[self.model] = owner_of_last_row
         return [key for key, _ in rows]
+
+    def can_skip_locked(self) -> bool:
+        """Return whether two workers can look for rows without meeting each other."""
+        features = connections[self.db].features
+        is_in_turn = self.model.owner_path is not None  # a window locks no row
+        return features.has_select_for_update_skip_locked and not is_in_turn
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
         """Extend the claim, or end it (None).

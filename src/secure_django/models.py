@@ -1,4 +1,8 @@
+from uuid import uuid4
+
 from django.db import models
+from django.db.models import F
+from django.tasks import TaskResultStatus
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.due import DueRow
@@ -78,6 +82,60 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} {self.at:%F}"
+
+
+class QueuedTask(DueRow):
+    """A task of Django that waits for a worker, runs or has ended.
+
+    Its row is due until it has ended: secure_django/jobs/tasks.py.
+    """
+
+    owner_path = None  # `turn` is the round robin, as the rows need no other order
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=255, help_text="The path of its function.")
+    backend = models.CharField(max_length=64)
+    queue = models.CharField(max_length=64)
+    priority = models.SmallIntegerField()
+    owner = models.CharField(max_length=255, blank=True)
+    turn = models.PositiveBigIntegerField()
+    status = models.CharField(
+        max_length=10, choices=TaskResultStatus, default=TaskResultStatus.READY
+    )
+    enqueued_at = models.DateTimeField()
+    run_after = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    last_attempted_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True, db_index=True)
+    reason = models.CharField(
+        max_length=255, blank=True, help_text="Of its last error, without its text."
+    )
+    workers = models.JSONField(default=list)
+    arguments = EncryptedTextField(help_text="As JSON: args and kwargs.")
+    result = EncryptedTextField(null=True, help_text="As JSON.")
+    errors = EncryptedTextField(blank=True, help_text="As JSON: Django's TaskError.")
+
+    class Meta:
+        verbose_name = "task"
+        indexes = (
+            models.Index(
+                F("backend"),
+                F("queue"),
+                F("priority").desc(),
+                F("turn"),
+                F("due_at"),
+                condition=models.Q(due_at__isnull=False),
+                name="secure_django_task_next",
+            ),
+            models.Index(
+                fields=["backend", "queue", "owner", "turn"],
+                condition=models.Q(due_at__isnull=False),
+                name="secure_django_task_turn",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.pk}"
 
 
 class LastRun(models.Model):

@@ -13,9 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
-from django.tasks import task
 from django.utils import timezone
-from pytest_django import Settings
 
 from secure_django import jobs
 from secure_django.jobs import Job, around, job
@@ -341,14 +339,3 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     assert {"worker", jobs.WORKER_HERE} < signs[0]
     # The row of all workers stays, so that a restart does not look like an end.
     assert [run.name for run in LastRun.objects.all()] == ["worker"]
-
-
-def test_task_without_a_worker_is_an_error(settings: Settings) -> None:
-    with pytest.raises(
-        ImproperlyConfigured, match="call_command: make this task a job"
-    ):
-        task(call_command)
-    settings.TASKS = {
-        "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}
-    }
-    task(call_command)

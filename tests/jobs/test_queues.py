@@ -1,0 +1,330 @@
+"""What the worker does with the rows of tasks."""
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.tasks import TaskResult, TaskResultStatus
+from django.tasks.signals import task_finished, task_started
+from django.utils import timezone
+
+from example import tasks
+from example.tasks import count, deliver, greet, wait
+from secure_django import jobs
+from secure_django.jobs import queues
+from secure_django.jobs.queues import run_next
+from secure_django.jobs.tasks import Queue
+from secure_django.models import QueuedTask
+from secure_django.testing import Travel
+
+QUEUE = Queue("default", "default", attempts=3)
+pytestmark = pytest.mark.django_db
+FAILED = TaskResultStatus.FAILED
+SUCCESSFUL = TaskResultStatus.SUCCESSFUL
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return the arguments of each delivery."""
+    found: list[Any] = []
+    monkeypatch.setitem(tasks.works, "deliver", found.append)
+    return found
+
+
+@pytest.fixture
+def finished() -> Iterator[list[TaskResult]]:
+    """Return the results that receivers of `task_finished` get."""
+    found: list[TaskResult] = []
+
+    def keep(task_result: TaskResult, **kwargs: Any) -> None:
+        found.append(task_result)
+
+    task_finished.connect(keep)
+    yield found
+    task_finished.disconnect(keep)
+
+
+def run_all() -> None:
+    while run_next(QUEUE):
+        pass
+
+
+def fail(*args: Any) -> None:
+    raise ValueError("the text of ann@example.com")
+
+
+def only_row() -> QueuedTask:
+    return QueuedTask.objects.get()
+
+
+def test_worker_runs_a_task_and_keeps_its_value(finished: list[TaskResult]) -> None:
+    result = greet.enqueue(5, word="Hi")
+    assert run_next(QUEUE)
+    result.refresh()
+    assert result.status == SUCCESSFUL
+    assert result.return_value == "Hi, 5"
+    assert result.worker_ids == [jobs.WORKER_HERE]
+    assert result.started_at == result.last_attempted_at
+    assert [it.id for it in finished] == [result.id]
+    assert not run_next(QUEUE)
+
+
+def test_each_queue_is_a_job_of_the_worker() -> None:
+    [job] = [job for job in jobs.JOBS if "queues.run_" in str(job)]
+    assert str(job) == "secure_django.jobs.queues.run_default_default"
+    assert job.lane == "tasks default default"
+    assert (job.every, job.limit) == (1, 900)
+
+
+def test_worker_runs_async_tasks_and_those_with_a_context() -> None:
+    waited = wait.enqueue(3)
+    counted = count.enqueue(10)
+    run_all()
+    waited.refresh()
+    counted.refresh()
+    assert waited.return_value == 3
+    assert counted.return_value == 10
+
+
+def test_failed_task_is_repeated_after_a_growing_pause(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel, finished: list[TaskResult]
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", fail)
+    result = deliver.enqueue("a")
+    pauses: list[float] = []
+    for _ in range(2):
+        now = timezone.now()
+        assert run_next(QUEUE)
+        assert not run_next(QUEUE)
+        due_at = only_row().due_at
+        assert due_at is not None
+        pauses.append((due_at - now).total_seconds())
+        travel(due_at - now + timedelta(seconds=1))
+    assert pauses == pytest.approx([10, 15], abs=1)
+    result.refresh()
+    assert result.status == TaskResultStatus.READY
+    assert not finished
+    monkeypatch.setitem(tasks.works, "deliver", lambda word: word)
+    run_all()
+    result.refresh()
+    assert result.return_value == "a"
+    assert result.attempts == 3
+    assert len(result.errors) == 2
+    assert result.errors[0].exception_class is ValueError
+
+
+def test_task_is_given_up_with_a_reason_that_has_no_text_of_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+    travel: Travel,
+    finished: list[TaskResult],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", fail)
+    result = deliver.enqueue("a")
+    for _ in range(5):
+        run_all()
+        travel(timedelta(hours=1))
+    result.refresh()
+    assert result.status == FAILED
+    assert len(result.errors) == 3
+    assert [it.status for it in finished] == [FAILED]
+    row = only_row()
+    assert row.due_at is None
+    assert row.reason.startswith("ValueError in ")
+    assert "ann@" not in row.reason
+    with pytest.raises(ValueError, match="Task failed"):
+        _ = result.return_value
+    errors = [it for it in caplog.records if it.levelno >= logging.ERROR]
+    assert len(errors) == 1
+
+
+def test_value_that_json_has_not_is_an_error_of_the_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", lambda: object())
+    deliver.enqueue()
+    run_all()
+    assert only_row().reason.startswith("TypeError in ")
+
+
+def die(*args: Any) -> None:
+    """End at this line, as a killed process does: nothing after it runs."""
+    raise KeyboardInterrupt
+
+
+def test_task_of_a_killed_worker_is_repeated_a_minute_later(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", die)
+    result = deliver.enqueue("a")
+    with pytest.raises(KeyboardInterrupt):
+        run_next(QUEUE)
+    result.refresh()
+    assert result.status == TaskResultStatus.RUNNING
+    monkeypatch.setitem(tasks.works, "deliver", lambda word: word)
+    travel(timedelta(seconds=50))
+    assert not run_next(QUEUE)
+    travel(timedelta(seconds=20))
+    run_all()
+    result.refresh()
+    assert result.return_value == "a"
+    assert result.attempts == 2
+
+
+def test_task_that_always_ends_its_worker_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", die)
+    deliver.enqueue()
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            run_next(QUEUE)
+        travel(timedelta(minutes=2))
+    run_all()
+    row = only_row()
+    assert row.status == FAILED
+    assert row.reason == (
+        "Its worker ended, or it took more than 900 seconds, 3 times."
+    )
+
+
+def test_result_counts_only_for_the_worker_that_has_the_claim(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel, finished: list[TaskResult]
+) -> None:
+    """A worker that was frozen goes on after another one has taken the task over."""
+    words = iter(["slow", "fast"])
+
+    def freeze() -> str:
+        word = next(words)
+        if word == "slow":
+            travel(timedelta(minutes=5))
+            assert run_next(QUEUE)
+        return word
+
+    monkeypatch.setitem(tasks.works, "deliver", freeze)
+    result = deliver.enqueue()
+    assert run_next(QUEUE)
+    result.refresh()
+    assert result.return_value == "fast"
+    assert len(finished) == 1
+
+
+def test_claim_is_kept_while_a_task_runs(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel
+) -> None:
+    kept: list[bool] = []
+
+    def look() -> None:
+        row = only_row()
+        travel(timedelta(seconds=50))
+        queues.own_row(row).update(claimed_until=timezone.now() + queues.CLAIM)
+        travel(timedelta(seconds=50))
+        kept.append(not run_next(QUEUE))
+
+    monkeypatch.setitem(tasks.works, "deliver", look)
+    deliver.enqueue()
+    run_all()
+    assert kept == [True]
+    assert only_row().status == SUCCESSFUL
+
+
+# What runs, and when
+
+
+def test_urgent_tasks_run_first_and_later_ones_not_yet(done: list[Any]) -> None:
+    deliver.enqueue("normal")
+    deliver.using(priority=-5).enqueue("slow")
+    deliver.using(priority=50).enqueue("urgent")
+    deliver.using(run_after=timezone.now() + timedelta(hours=1)).enqueue("later")
+    run_all()
+    assert done == ["urgent", "normal", "slow"]
+
+
+def test_account_with_many_tasks_delays_others_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[int] = []
+    monkeypatch.setattr(queues, "call", lambda result: order.append(result.args[0]))
+    for _ in range(30):
+        greet.enqueue(1)
+    run_next(QUEUE)
+    greet.enqueue(2)
+    run_next(QUEUE)
+    run_next(QUEUE)
+    assert 2 in order
+    greet.enqueue(user_id=3)
+    assert QueuedTask.objects.filter(owner="3").count() == 1
+
+
+def test_queue_runs_no_more_at_once_than_it_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queue = QUEUE._replace(at_once=1)
+    others: list[bool] = []
+    monkeypatch.setitem(tasks.works, "deliver", lambda: others.append(run_next(queue)))
+    deliver.enqueue()
+    greet.enqueue(1)
+    assert run_next(queue)
+    assert others == [False]
+    row = QueuedTask.objects.get(name="example.tasks.greet")
+    assert row.attempts == 0
+
+
+@pytest.mark.control("tasks")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "example.tasks.no_task",
+        "example.tasks.gone",
+        "example.gone.greet",
+        "os.system",
+        "django.core.management.call_command",
+        "secure_django.jobs.queues.run_next",
+    ],
+)
+def test_row_runs_only_a_task_of_the_code(name: str, travel: Travel) -> None:
+    """An older worker leaves a task that it does not know to a newer one."""
+    greet.enqueue(1)
+    QueuedTask.objects.update(name=name)
+    run_all()
+    row = only_row()
+    assert (row.status, row.attempts) == (TaskResultStatus.READY, 0)
+    travel(timedelta(days=2))
+    run_all()
+    row = only_row()
+    assert (row.status, row.reason) == (FAILED, "The code has no task of this name.")
+
+
+def test_rows_of_finished_tasks_end_after_a_week(travel: Travel) -> None:
+    greet.enqueue(1)
+    run_all()
+    greet.enqueue(2)
+    travel(timedelta(days=6))
+    queues.delete_finished()
+    assert QueuedTask.objects.count() == 2
+    travel(timedelta(days=2))
+    queues.delete_finished()
+    assert [row.owner for row in QueuedTask.objects.all()] == ["2"]
+
+
+def test_worker_runs_all_tasks_at_once(done: list[Any]) -> None:
+    for number in range(3):
+        deliver.enqueue(number)
+    call_command("worker", "--once")
+    assert done == [0, 1, 2]
+
+
+def test_receivers_learn_of_the_start(done: list[Any]) -> None:
+    statuses: list[str] = []
+
+    def keep(task_result: TaskResult, **kwargs: Any) -> None:
+        statuses.append(task_result.status)
+
+    task_started.connect(keep)
+    deliver.enqueue(1)
+    run_all()
+    task_started.disconnect(keep)
+    assert statuses == [TaskResultStatus.RUNNING]

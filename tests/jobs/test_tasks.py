@@ -1,0 +1,117 @@
+"""The backend of Django's tasks: rows, results, and what is refused."""
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.checks import run_checks
+from django.db import connection, transaction
+from django.tasks import TaskResultStatus, task_backends
+from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
+from django.utils import timezone
+from pytest_django import Settings
+
+from example.tasks import deliver, greet, wait
+from secure_django.jobs.tasks import DatabaseBackend, Queue
+from secure_django.models import QueuedTask
+
+BACKEND = "secure_django.jobs.tasks.DatabaseBackend"
+pytestmark = pytest.mark.django_db
+
+
+def test_new_project_keeps_its_tasks() -> None:
+    assert isinstance(task_backends["default"], DatabaseBackend)
+    assert not task_backends["default"].check()
+
+
+def test_task_waits_in_a_row_of_the_transaction() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        greet.enqueue(1)
+        raise ZeroDivisionError
+    assert not QueuedTask.objects.exists()
+    result = greet.enqueue(1)
+    assert result.status == TaskResultStatus.READY
+    assert QueuedTask.objects.get().name == "example.tasks.greet"
+
+
+def test_arguments_are_encrypted_in_the_row() -> None:
+    result = greet.enqueue(7, word="Dear Ann")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM secure_django_queuedtask")
+        assert "Dear Ann" not in str(cursor.fetchall())
+    again = greet.get_result(result.id)
+    assert again.args == [7]
+    assert again.kwargs == {"word": "Dear Ann"}
+
+
+@pytest.mark.parametrize("argument", [object(), {1, 2}, timezone.now])
+def test_argument_that_json_has_not_is_refused(argument: object) -> None:
+    with pytest.raises(TypeError):
+        deliver.enqueue(argument)
+    assert not QueuedTask.objects.exists()
+
+
+def test_task_is_enqueued_and_read_in_async_code() -> None:
+    async def enqueue() -> str:
+        result = await wait.aenqueue(3)
+        again = await wait.aget_result(result.id)
+        return again.id
+
+    key = async_to_sync(enqueue)()
+    assert str(QueuedTask.objects.get().pk) == key
+
+
+def test_result_has_the_time_the_priority_and_the_queue_of_the_task() -> None:
+    later = timezone.now() + timedelta(days=1)
+    result = greet.using(run_after=later, priority=7).enqueue(1)
+    again = greet.get_result(result.id)
+    assert again.task == result.task
+    assert again.task.run_after == later
+    assert again.task.priority == 7
+    assert QueuedTask.objects.get().due_at == later
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "0" * 32, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"]
+)
+def test_unknown_result_does_not_exist(key: str) -> None:
+    with pytest.raises(TaskResultDoesNotExist):
+        greet.get_result(key)
+
+
+def test_queue_that_no_worker_has_is_refused() -> None:
+    with pytest.raises(InvalidTask, match="Queue 'reports' is not valid"):
+        greet.using(queue_name="reports")
+
+
+def test_queue_has_limits_of_its_own(settings: Settings) -> None:
+    limits = {"reports": {"AT_ONCE": 1, "SECONDS": 3600, "ATTEMPTS": 3}}
+    options = {"QUEUES": limits}
+    queues = ["default", "reports"]
+    settings.TASKS = {
+        "default": {"BACKEND": BACKEND, "QUEUES": queues, "OPTIONS": options}
+    }
+    backend = task_backends["default"]
+    assert isinstance(backend, DatabaseBackend)
+    assert backend.find_queue("reports") == Queue("default", "reports", 1, 3600, 3)
+    assert backend.find_queue("default") == Queue("default", "default")
+    assert not backend.check()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"LIMITS": {}}, "there is no option LIMITS"),
+        ({"QUEUES": {"reports": {}}}, "QUEUES lacks reports"),
+        ({"QUEUES": {"default": {"TIMES": 3}}}, "default has no limit TIMES"),
+        ({"QUEUES": {"default": {"AT_ONCE": 0}}}, "AT_ONCE of default has to be"),
+        ({"QUEUES": {"default": {"SECONDS": "60"}}}, "SECONDS of default has to be"),
+    ],
+)
+def test_wrong_limit_stops_the_start(
+    options: dict[str, object], sentence: str, settings: Settings
+) -> None:
+    settings.TASKS = {"default": {"BACKEND": BACKEND, "OPTIONS": options}}
+    messages = [it for it in run_checks() if it.id == "secure_django.E701"]
+    assert len(messages) == 1
+    assert sentence in messages[0].msg
