@@ -19,6 +19,12 @@ __all__ = ["DueQuerySet", "DueRow"]
 last_owners: dict[type[models.Model], Any] = {}
 
 
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after a number of attempts."""
+    wait = 10 * 1.5 ** min(attempts - 1, 12)
+    return timedelta(seconds=min(wait, 900))
+
+
 def is_free(now: datetime) -> Q:
     is_unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
     return Q(is_unclaimed, due_at__lte=now)
@@ -122,5 +128,4 @@ class DueRow(models.Model):
 
     def next_attempt(self) -> datetime:
         """Return when to try again: in 10 seconds at first, in 15 minutes at most."""
-        wait = 10 * 1.5 ** min(self.attempts - 1, 12)
-        return timezone.now() + timedelta(seconds=min(wait, 900))
+        return timezone.now() + pause_after(self.attempts)

@@ -93,22 +93,34 @@ class QueuedTask(DueRow):
     owner_path = None  # `turn` is the round robin, as the rows need no other order
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=255, help_text="The path of its function.")
-    backend = models.CharField(max_length=64)
-    queue = models.CharField(max_length=64)
-    priority = models.SmallIntegerField()
-    owner = models.CharField(max_length=255, blank=True)
-    turn = models.PositiveBigIntegerField()
-    status = models.CharField(
-        max_length=10, choices=TaskResultStatus, default=TaskResultStatus.READY
+    name = models.CharField(
+        _("task"), max_length=255, help_text="The path of its function."
     )
-    enqueued_at = models.DateTimeField()
-    run_after = models.DateTimeField(null=True)
+    backend = models.CharField(max_length=64)
+    queue = models.CharField(_("queue"), max_length=64)
+    priority = models.SmallIntegerField(_("priority"))
+    owner = models.CharField(
+        _("account"), max_length=255, blank=True, help_text="Its id, if there is one."
+    )
+    turn = models.PositiveBigIntegerField()  # secure_django/jobs/tasks.py: find_turn
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=TaskResultStatus,
+        default=TaskResultStatus.READY,
+    )
+    enqueued_at = models.DateTimeField(_("since"))
+    run_after = models.DateTimeField(_("not before"), null=True)
     started_at = models.DateTimeField(null=True)
-    last_attempted_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True, db_index=True)
+    last_attempted_at = models.DateTimeField(_("last try"), null=True)
+    finished_at = models.DateTimeField(_("ended"), null=True, db_index=True)
+    unknown_since = models.DateTimeField(null=True)  # to the code of the workers
+    earlier_attempts = models.PositiveIntegerField(default=0)  # before it was repeated
     reason = models.CharField(
-        max_length=255, blank=True, help_text="Of its last error, without its text."
+        _("reason"),
+        max_length=255,
+        blank=True,
+        help_text="Of its last failure, without the text of an error.",
     )
     workers = models.JSONField(default=list)
     arguments = EncryptedTextField(help_text="As JSON: args and kwargs.")
@@ -116,7 +128,8 @@ class QueuedTask(DueRow):
     errors = EncryptedTextField(blank=True, help_text="As JSON: Django's TaskError.")
 
     class Meta:
-        verbose_name = "task"
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
         indexes = (
             models.Index(
                 F("backend"),
@@ -136,6 +149,11 @@ class QueuedTask(DueRow):
 
     def __str__(self) -> str:
         return f"{self.name} {self.pk}"
+
+    @property
+    def tries(self) -> int:
+        """Return how often it was claimed since staff have repeated it."""
+        return self.attempts - self.earlier_attempts
 
 
 class LastRun(models.Model):

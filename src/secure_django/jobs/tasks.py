@@ -14,27 +14,33 @@ worker runs it. A queue can have limits of its own in OPTIONS:
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from inspect import signature
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
-from django.db.models import Max, Min
+from django.db.models import Max
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskError
-from django.tasks.exceptions import TaskResultDoesNotExist
+from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
 from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.json import normalize_json
 from django.utils.module_loading import import_string
 
+from secure_django.encryption import Unreadable
 from secure_django.jobs import LIMIT
 from secure_django.models import QueuedTask
 
 # An argument of one of these names says whose task it is: each owner has a turn.
 OWNERS = ("owner_id", "user_id")
+
+
+class MissingKeyError(Exception):
+    """No key decrypts the row of a task."""
 
 
 class Queue(NamedTuple):
@@ -48,7 +54,10 @@ class Queue(NamedTuple):
 
 
 class DatabaseBackend(BaseTaskBackend):
-    """Keep tasks in rows of the database, which `manage.py worker` runs."""
+    """Keep tasks in rows of the database, which `manage.py worker` runs.
+
+    A row is written in the transaction of the caller, with encrypted arguments.
+    """
 
     supports_defer = True
     supports_async_task = True
@@ -64,9 +73,15 @@ class DatabaseBackend(BaseTaskBackend):
     def enqueue(
         self, task: Task, args: list[Any], kwargs: dict[str, Any]
     ) -> TaskResult:
-        """Write the row of a task in the caller's transaction."""
+        """Write the row of a task in the caller's transaction.
+
+        Raise InvalidTask if no worker would find the task, and TypeError if JSON has
+        no such argument.
+        """
         self.validate_task(task)
+        check_path(task)
         now = timezone.now()
+        due_at = task.run_after or now
         arguments = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
         owner = find_owner(task, arguments)
         row = QueuedTask.objects.create(
@@ -75,18 +90,21 @@ class DatabaseBackend(BaseTaskBackend):
             queue=task.queue_name,
             priority=task.priority,
             owner=owner,
-            turn=find_turn(self.alias, task.queue_name, owner),
+            turn=find_turn(self.find_queue(task.queue_name), owner, due_at),
             arguments=json.dumps(arguments),
             enqueued_at=now,
             run_after=task.run_after,
-            due_at=task.run_after or now,
+            due_at=due_at,
         )
         result = make_result(row, task)
         task_enqueued.send(type(self), task_result=result)
         return result
 
     def get_result(self, result_id: str) -> TaskResult:
-        """Return the present state of a task."""
+        """Return the present state of a task.
+
+        Raise TaskResultDoesNotExist if there is none, as a week after the end.
+        """
         try:
             key = UUID(result_id)
         except ValueError:
@@ -102,7 +120,7 @@ class DatabaseBackend(BaseTaskBackend):
         return [
             Error(
                 f"TASKS[{self.alias!r}]: {problem}",
-                hint="docs/jobs.md of the package shows them.",
+                hint="docs/tasks.md of the package shows the limits of a queue.",
                 id="secure_django.E701",
             )
             for problem in find_problems(self)
@@ -110,15 +128,30 @@ class DatabaseBackend(BaseTaskBackend):
 
 
 def find_problems(backend: DatabaseBackend) -> Iterator[str]:
-    """Yield what is wrong with the options of a backend."""
-    for queue, limits in backend.options.get("QUEUES", {}).items():
+    """Yield what is wrong with the queues and the options of a backend."""
+    if not backend.queues:
+        yield "QUEUES is empty, so no worker would run a task."
+    for name in backend.options.keys() - {"QUEUES"}:
+        yield f"there is no option {name}."
+    queues = backend.options.get("QUEUES", {})
+    if not isinstance(queues, dict):
+        yield "QUEUES of OPTIONS has to be a dictionary."
+        return
+    for queue, limits in queues.items():
         if queue not in backend.queues:
             yield f"QUEUES lacks {queue}, which OPTIONS limits."
-        for name, value in limits.items():
-            if name not in {"AT_ONCE", "SECONDS", "ATTEMPTS"}:
-                yield f"{queue} has no limit {name}."
-            elif not isinstance(value, int) or value < 1:
-                yield f"{name} of {queue} has to be a whole number from 1."
+        yield from find_problems_of_limits(queue, limits)
+
+
+def find_problems_of_limits(queue: str, limits: Any) -> Iterator[str]:
+    if not isinstance(limits, dict):
+        yield f"the limits of {queue} have to be a dictionary."
+        return
+    for name, value in limits.items():
+        if name not in {"AT_ONCE", "SECONDS", "ATTEMPTS"}:
+            yield f"{queue} has no limit {name}."
+        elif not isinstance(value, int) or value < 1:
+            yield f"{name} of {queue} has to be a whole number from 1."
 
 
 # Rows and results
@@ -132,24 +165,34 @@ def find_owner(task: Task, arguments: dict[str, Any]) -> str:
         parameters = parameters[1:]
     named = dict(zip(parameters, arguments["args"], strict=False)) | names
     for name in OWNERS:
-        if name in named:
+        if named.get(name) is not None:
             return str(named[name])[:255]
     return ""
 
 
-def find_turn(backend: str, queue: str, owner: str) -> int:
-    """Return the turn of an owner's next task.
+def find_turn(queue: Queue, owner: str, due_at: datetime) -> int:
+    """Return the turn of an owner's next task, in seconds since 1970.
 
-    The owner's own tasks follow each other, and the first one has the present turn. So
-    300 tasks of one account delay another one by a single task.
+    A task has the turn of its time, but comes after the earlier ones of its owner, by
+    as long as a task may take. So 300 tasks of one account delay another one by a
+    single task. Tasks of no owner count as those of one account.
     """
-    waiting = QueuedTask.objects.filter(
-        backend=backend, queue=queue, due_at__isnull=False
+    earlier = QueuedTask.objects.filter(
+        backend=queue.backend, queue=queue.name, owner=owner, due_at__lte=due_at
     )
-    last = waiting.filter(owner=owner).aggregate(last=Max("turn"))["last"]
-    if last is not None:
-        return int(last) + 1
-    return waiting.aggregate(present=Min("turn"))["present"] or 0
+    last = earlier.aggregate(last=Max("turn"))["last"]
+    present = int(due_at.timestamp())
+    return present if last is None else max(present, last + queue.seconds)
+
+
+def check_path(task: Task) -> None:
+    """Refuse a task that no worker would find by the path of its function."""
+    if find_task(task.module_path) is None:
+        message = (
+            f"{task.module_path} is no task that a worker finds: put @task above a"
+            " function in a module of an app that INSTALLED_APPS names."
+        )
+        raise InvalidTask(message)
 
 
 def find_task(name: str) -> Task | None:
@@ -167,6 +210,14 @@ def find_task(name: str) -> Task | None:
     return found if is_itself else None
 
 
+def read_json(text: str) -> Any:
+    """Return the value of an encrypted field; raise MissingKeyError without its key."""
+    if isinstance(text, Unreadable):
+        message = "FIELD_ENCRYPTION_KEYS lacks the key of this task's row."
+        raise MissingKeyError(message)
+    return json.loads(text)
+
+
 def make_result(row: QueuedTask, task: Task) -> TaskResult:
     """Return Django's view of a row."""
     own = task.using(
@@ -175,7 +226,7 @@ def make_result(row: QueuedTask, task: Task) -> TaskResult:
         run_after=row.run_after,
         backend=row.backend,
     )
-    arguments = json.loads(row.arguments)
+    arguments = read_json(row.arguments)
     result: TaskResult = TaskResult(
         task=own,
         id=str(row.pk),
@@ -187,10 +238,10 @@ def make_result(row: QueuedTask, task: Task) -> TaskResult:
         args=arguments["args"],
         kwargs=arguments["kwargs"],
         backend=row.backend,
-        errors=[TaskError(**error) for error in json.loads(row.errors or "[]")],
+        errors=[TaskError(**error) for error in read_json(row.errors or "[]")],
         worker_ids=list(row.workers),
     )
     if row.result is not None:
         # As Django's own backends do: the class is frozen.
-        object.__setattr__(result, "_return_value", json.loads(row.result))
+        object.__setattr__(result, "_return_value", read_json(row.result))
     return result
