@@ -3,22 +3,30 @@
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Semaphore
+from threading import enumerate as enumerate_threads
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.db.models import F
 from django.tasks import TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
 from django.utils import timezone
+from pytest_django import Settings
 
 from example import tasks
 from example.tasks import count, deliver, greet, wait
 from secure_django import jobs
 from secure_django.jobs import queues
 from secure_django.jobs.queues import run_next
-from secure_django.jobs.tasks import Queue
+from secure_django.jobs.tasks import MissingKeyError, Queue
 from secure_django.models import QueuedTask
-from secure_django.testing import Travel
+from secure_django.testing import HANG_SECONDS, Travel
+from users.models import User
 
 QUEUE = Queue("default", "default", attempts=3)
 pytestmark = pytest.mark.django_db
@@ -53,7 +61,8 @@ def run_all() -> None:
 
 
 def fail(*args: Any) -> None:
-    raise ValueError("the text of ann@example.com")
+    text = "the text of ann@example.com"
+    raise ValueError(text)
 
 
 def only_row() -> QueuedTask:
@@ -85,10 +94,12 @@ def test_worker_runs_async_tasks_and_those_with_a_context() -> None:
     run_all()
     waited.refresh()
     counted.refresh()
-    assert waited.return_value == 3
+    value: Any = waited.return_value
+    assert value == 3
     assert counted.return_value == 10
 
 
+@pytest.mark.control("tasks")
 def test_failed_task_is_repeated_after_a_growing_pause(
     monkeypatch: pytest.MonkeyPatch, travel: Travel, finished: list[TaskResult]
 ) -> None:
@@ -116,6 +127,7 @@ def test_failed_task_is_repeated_after_a_growing_pause(
     assert result.errors[0].exception_class is ValueError
 
 
+@pytest.mark.control("tasks")
 def test_task_is_given_up_with_a_reason_that_has_no_text_of_the_error(
     monkeypatch: pytest.MonkeyPatch,
     travel: Travel,
@@ -144,7 +156,7 @@ def test_task_is_given_up_with_a_reason_that_has_no_text_of_the_error(
 def test_value_that_json_has_not_is_an_error_of_the_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(tasks.works, "deliver", lambda: object())
+    monkeypatch.setitem(tasks.works, "deliver", object)
     deliver.enqueue()
     run_all()
     assert only_row().reason.startswith("TypeError in ")
@@ -155,6 +167,7 @@ def die(*args: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.control("tasks")
 def test_task_of_a_killed_worker_is_repeated_a_minute_later(
     monkeypatch: pytest.MonkeyPatch, travel: Travel
 ) -> None:
@@ -174,6 +187,7 @@ def test_task_of_a_killed_worker_is_repeated_a_minute_later(
     assert result.attempts == 2
 
 
+@pytest.mark.control("tasks")
 def test_task_that_always_ends_its_worker_is_given_up(
     monkeypatch: pytest.MonkeyPatch, travel: Travel
 ) -> None:
@@ -191,6 +205,7 @@ def test_task_that_always_ends_its_worker_is_given_up(
     )
 
 
+@pytest.mark.control("tasks")
 def test_result_counts_only_for_the_worker_that_has_the_claim(
     monkeypatch: pytest.MonkeyPatch, travel: Travel, finished: list[TaskResult]
 ) -> None:
@@ -212,23 +227,57 @@ def test_result_counts_only_for_the_worker_that_has_the_claim(
     assert len(finished) == 1
 
 
-def test_claim_is_kept_while_a_task_runs(
+@pytest.mark.control("tasks")
+def test_claim_is_renewed_while_a_task_runs(
     monkeypatch: pytest.MonkeyPatch, travel: Travel
 ) -> None:
-    kept: list[bool] = []
+    claimed: list[bool] = []
 
     def look() -> None:
-        row = only_row()
-        travel(timedelta(seconds=50))
-        queues.own_row(row).update(claimed_until=timezone.now() + queues.CLAIM)
-        travel(timedelta(seconds=50))
-        kept.append(not run_next(QUEUE))
+        for _ in range(3):
+            travel(timedelta(seconds=50))
+            assert queues.renew_once(only_row())
+        claimed.append(not run_next(QUEUE))
 
     monkeypatch.setitem(tasks.works, "deliver", look)
     deliver.enqueue()
     run_all()
-    assert kept == [True]
-    assert only_row().status == SUCCESSFUL
+    assert claimed == [True]
+    row = only_row()
+    assert row.status == SUCCESSFUL
+    assert not queues.renew_once(row)
+
+
+@pytest.mark.control("tasks")
+def test_thread_renews_the_claim_until_the_task_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A database that does not answer once ends no renewal."""
+    renewals = Semaphore(0)
+    answers = iter([True, True, True])
+    monkeypatch.setattr(queues, "RENEWAL", 0.01)
+    monkeypatch.setattr(queues, "connection", Mock())
+
+    def update(row: QueuedTask) -> Mock:
+        renewals.release()
+        outcome = OperationalError if next(answers, False) else None
+        return Mock(update=Mock(side_effect=outcome, return_value=1))
+
+    row = QueuedTask(name="example.tasks.deliver", attempts=1)
+    monkeypatch.setattr(queues, "own_row", update)
+    with queues.keeping_claim(row):
+        for _ in range(6):
+            assert renewals.acquire(timeout=HANG_SECONDS)
+    assert not [it for it in enumerate_threads() if "renew" in it.name]
+
+
+def test_renewal_ends_once_another_worker_has_the_task() -> None:
+    deliver.enqueue()
+    [row] = QueuedTask.objects.claim(1, queues.CLAIM)
+    stop = Mock(wait=Mock(return_value=False))
+    QueuedTask.objects.update(attempts=F("attempts") + 1)
+    queues.renew_claim(row, stop)
+    stop.wait.assert_called_once()
 
 
 # What runs, and when
@@ -243,6 +292,7 @@ def test_urgent_tasks_run_first_and_later_ones_not_yet(done: list[Any]) -> None:
     assert done == ["urgent", "normal", "slow"]
 
 
+@pytest.mark.control("tasks")
 def test_account_with_many_tasks_delays_others_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -259,6 +309,7 @@ def test_account_with_many_tasks_delays_others_by_one(
     assert QueuedTask.objects.filter(owner="3").count() == 1
 
 
+@pytest.mark.control("tasks")
 def test_queue_runs_no_more_at_once_than_it_allows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -271,6 +322,30 @@ def test_queue_runs_no_more_at_once_than_it_allows(
     assert others == [False]
     row = QueuedTask.objects.get(name="example.tasks.greet")
     assert row.attempts == 0
+
+
+def test_deferred_task_moves_no_turn(done: list[Any]) -> None:
+    """Neither its account nor another one comes later, or earlier, because of it."""
+    greet.using(run_after=timezone.now() + timedelta(days=1)).enqueue(1)
+    greet.enqueue(1)
+    greet.enqueue(2)
+    later, *due = QueuedTask.objects.order_by("enqueued_at").values_list("turn", "pk")
+    assert abs(due[0][0] - due[1][0]) <= 1
+    assert later[0] == pytest.approx(due[0][0] + 24 * 3600, abs=1)
+
+
+def test_full_queue_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of two workers at the same moment does one give its claim back."""
+    queue = QUEUE._replace(at_once=1)
+    counts = iter([0, 2])
+    monkeypatch.setattr(queues, "count_claims", lambda queue: next(counts, 1))
+    greet.enqueue(1)
+    assert not run_next(queue)
+    row = only_row()
+    assert (row.attempts, row.claimed_until) == (0, None)
+    due_at = row.due_at
+    assert not run_next(queue)
+    assert only_row().due_at == due_at
 
 
 @pytest.mark.control("tasks")
@@ -292,12 +367,113 @@ def test_row_runs_only_a_task_of_the_code(name: str, travel: Travel) -> None:
     run_all()
     row = only_row()
     assert (row.status, row.attempts) == (TaskResultStatus.READY, 0)
-    travel(timedelta(days=2))
+    travel(timedelta(hours=23))
+    run_all()
+    assert only_row().status == TaskResultStatus.READY
+    travel(timedelta(hours=2))
     run_all()
     row = only_row()
     assert (row.status, row.reason) == (FAILED, "The code has no task of this name.")
 
 
+def test_deferred_task_waits_a_day_for_its_code_too(travel: Travel) -> None:
+    """A day begins when a worker first meets the name, not when it was enqueued."""
+    greet.using(run_after=timezone.now() + timedelta(days=9)).enqueue(1)
+    QueuedTask.objects.update(name="example.tasks.newer")
+    travel(timedelta(days=9, seconds=1))
+    run_all()
+    assert only_row().status == TaskResultStatus.READY
+    QueuedTask.objects.update(name="example.tasks.greet")
+    travel(timedelta(minutes=2))
+    run_all()
+    row = only_row()
+    assert (row.status, row.unknown_since) == (SUCCESSFUL, None)
+
+
+def test_row_of_the_next_release_is_run() -> None:
+    """A release may add a column that the worker of the one before does not know."""
+    greet.enqueue(1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE secure_django_queuedtask"
+            " ADD COLUMN color varchar(9) DEFAULT 'red' NOT NULL"
+        )
+    run_all()
+    greet.enqueue(2)
+    run_all()
+    assert QueuedTask.objects.filter(status=SUCCESSFUL).count() == 2
+
+
+def test_task_of_a_queue_that_is_gone_is_given_up_after_a_day(travel: Travel) -> None:
+    greet.enqueue(1)
+    QueuedTask.objects.update(queue="old")
+    travel(timedelta(hours=23))
+    queues.give_up_without_queue()
+    assert only_row().status == TaskResultStatus.READY
+    greet.enqueue(2)
+    travel(timedelta(hours=25))
+    queues.give_up_without_queue()
+    assert QueuedTask.objects.get(owner="1").reason == queues.NO_QUEUE
+    assert QueuedTask.objects.get(owner="2").status == TaskResultStatus.READY
+
+
+@pytest.mark.control("tasks")
+def test_task_whose_key_is_missing_runs_once_the_key_is_back(
+    settings: Settings, travel: Travel
+) -> None:
+    result = greet.enqueue(1)
+    keys = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    run_all()
+    assert only_row().reason.startswith("MissingKeyError in ")
+    with pytest.raises(MissingKeyError, match="FIELD_ENCRYPTION_KEYS lacks the key"):
+        greet.get_result(result.id)
+    settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *keys]
+    travel(timedelta(minutes=1))
+    run_all()
+    result.refresh()
+    assert result.return_value == "Hello, 1"
+
+
+@pytest.mark.control("tasks")
+def test_staff_let_a_task_run_again_with_all_attempts(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", fail)
+    deliver.enqueue()
+    greet.enqueue(1)
+    everything = QueuedTask.objects.all()
+    for expected in (3, 6):
+        for _ in range(5):
+            run_all()
+            travel(timedelta(hours=1))
+        row = QueuedTask.objects.get(name="example.tasks.deliver")
+        assert (row.status, row.attempts) == (FAILED, expected)
+        assert queues.run_again(everything) == 1  # not what succeeded
+        # A worker that was frozen with the first claim finds no claim with its number.
+        [claimed] = everything.claim(1, queues.CLAIM)
+        row.attempts = 1
+        assert not queues.own_row(row).exists()
+        queues.give_back(claimed, timedelta(0))
+
+
+@pytest.mark.control("tasks")
+def test_deleted_account_takes_its_ended_tasks_along(user: User) -> None:
+    """A task that waits may be what deletes the account's data elsewhere."""
+    greet.enqueue(user.pk)
+    greet.enqueue(user.pk + 1)
+    run_all()
+    greet.enqueue(user.pk)
+    key = user.pk
+    user.delete()
+    rows = QueuedTask.objects.order_by("enqueued_at").values_list("owner", "status")
+    other = str(key + 1)
+    assert [owner == other for owner, _ in rows] == [True, False]
+    assert [status for _, status in rows] == [SUCCESSFUL, TaskResultStatus.READY]
+
+
+
+@pytest.mark.control("tasks")
 def test_rows_of_finished_tasks_end_after_a_week(travel: Travel) -> None:
     greet.enqueue(1)
     run_all()

@@ -6,12 +6,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.checks import run_checks
 from django.db import connection, transaction
-from django.tasks import TaskResultStatus, task_backends
+from django.tasks import TaskResultStatus, task, task_backends
 from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
 from django.utils import timezone
 from pytest_django import Settings
 
-from example.tasks import deliver, greet, wait
+from example.tasks import deliver, greet, no_task, wait
+from secure_django.jobs.queues import find_queues
 from secure_django.jobs.tasks import DatabaseBackend, Queue
 from secure_django.models import QueuedTask
 
@@ -24,16 +25,18 @@ def test_new_project_keeps_its_tasks() -> None:
     assert not task_backends["default"].check()
 
 
+@pytest.mark.control("tasks")
 def test_task_waits_in_a_row_of_the_transaction() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         greet.enqueue(1)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert not QueuedTask.objects.exists()
     result = greet.enqueue(1)
     assert result.status == TaskResultStatus.READY
     assert QueuedTask.objects.get().name == "example.tasks.greet"
 
 
+@pytest.mark.control("tasks")
 def test_arguments_are_encrypted_in_the_row() -> None:
     result = greet.enqueue(7, word="Dear Ann")
     with connection.cursor() as cursor:
@@ -84,6 +87,24 @@ def test_queue_that_no_worker_has_is_refused() -> None:
         greet.using(queue_name="reports")
 
 
+def not_in_an_app() -> None: ...
+
+
+def test_task_that_no_worker_would_find_is_refused() -> None:
+    """The worker of a project imports the modules of its apps alone."""
+    for unfound in (task(not_in_an_app), task(no_task)):
+        with pytest.raises(InvalidTask, match="is no task that a worker finds: put"):
+            unfound.enqueue()
+
+
+@pytest.mark.parametrize("owner", [None, "", 0])
+def test_owner_is_an_argument_that_has_a_value(owner: object) -> None:
+    deliver.enqueue(user_id=owner)
+    deliver.enqueue(owner_id=7)
+    owners = QueuedTask.objects.order_by("enqueued_at").values_list("owner", flat=True)
+    assert list(owners) == ["" if owner is None else str(owner), "7"]
+
+
 def test_queue_has_limits_of_its_own(settings: Settings) -> None:
     limits = {"reports": {"AT_ONCE": 1, "SECONDS": 3600, "ATTEMPTS": 3}}
     options = {"QUEUES": limits}
@@ -106,6 +127,8 @@ def test_queue_has_limits_of_its_own(settings: Settings) -> None:
         ({"QUEUES": {"default": {"TIMES": 3}}}, "default has no limit TIMES"),
         ({"QUEUES": {"default": {"AT_ONCE": 0}}}, "AT_ONCE of default has to be"),
         ({"QUEUES": {"default": {"SECONDS": "60"}}}, "SECONDS of default has to be"),
+        ({"QUEUES": ["default"]}, "QUEUES of OPTIONS has to be a dictionary"),
+        ({"QUEUES": {"default": 3}}, "the limits of default have to be a dictionary"),
     ],
 )
 def test_wrong_limit_stops_the_start(
@@ -115,3 +138,11 @@ def test_wrong_limit_stops_the_start(
     messages = [it for it in run_checks() if it.id == "secure_django.E701"]
     assert len(messages) == 1
     assert sentence in messages[0].msg
+    assert not list(find_queues())  # so that the sentence comes, and no traceback
+
+
+def test_backend_without_queues_stops_the_start(settings: Settings) -> None:
+    """Django takes every name then, and no worker would have the queue."""
+    settings.TASKS = {"default": {"BACKEND": BACKEND, "QUEUES": []}}
+    (message,) = [it for it in run_checks() if it.id == "secure_django.E701"]
+    assert "QUEUES is empty, so no worker would run a task." in message.msg
