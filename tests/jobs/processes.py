@@ -1,11 +1,11 @@
-"""Workers of tasks that die, run in parallel or are old: a script for test_processes.py.
+"""Workers that die, run in parallel or are old: a script for test_processes.py.
 
 Run it with the name of a part, and its arguments. The file of EFFECTS has a line for
 each run of a task, and that of ENDS one for each end that receivers learned of.
 """
 
-# Django is set up before the imports.
-# ruff: noqa: E402
+# Django is set up before the imports, and what was done is printed.
+# ruff: noqa: E402, T201
 
 import os
 import random
@@ -232,11 +232,12 @@ def kill_workers() -> None:
     """Kill one of four workers again and again, 40 times, at a moment of chance."""
     shorten_claims()
     start_over()
-    numbers = range(300)
-    for number in numbers:
-        deliver.enqueue(number, seconds=0.02)
     workers = [fork(run_worker) for _ in range(WORKERS)]
-    for _ in range(40):
+    numbers = range(40 * 15)
+    for number in numbers:
+        deliver.enqueue(number, seconds=0.08)
+        if number % 15:
+            continue
         time.sleep(random.uniform(0.05, 0.4))  # noqa: S311
         victim = workers.pop(random.randrange(WORKERS))  # noqa: S311
         os.kill(victim, signal.SIGKILL)
@@ -247,8 +248,11 @@ def kill_workers() -> None:
     counts = Counter(read(EFFECTS))
     assert counts.keys() == set(map(str, numbers))
     check_ends()
+    killed = QueuedTask.objects.filter(attempts__gt=1).count()
     repeated = sum(counts.values()) - len(numbers)
-    print(f"40 workers killed: {len(numbers)} tasks ended, {repeated} runs repeated")
+    assert killed > 10
+    print(f"40 workers killed, {killed} of them in one of {len(numbers)} tasks")
+    print(f"{repeated} had done their work, and did it again")
 
 
 def shorten_claims() -> None:
@@ -268,7 +272,8 @@ def wait_for_end(seconds: float = 120) -> None:
 def stop(workers: list[int]) -> None:
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
-    assert [wait(pid) for pid in workers] == [0] * len(workers)
+    for pid in workers:
+        assert wait(pid) in {0, KILLED}  # before it handles signals
 
 
 def check_ends() -> None:

@@ -472,7 +472,6 @@ def test_deleted_account_takes_its_ended_tasks_along(user: User) -> None:
     assert [status for _, status in rows] == [SUCCESSFUL, TaskResultStatus.READY]
 
 
-
 @pytest.mark.control("tasks")
 def test_rows_of_finished_tasks_end_after_a_week(travel: Travel) -> None:
     greet.enqueue(1)
