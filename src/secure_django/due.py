@@ -4,8 +4,8 @@ Any number of workers can share the rows.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
+from random import shuffle
 from typing import Any, ClassVar, Self
 
 from django.db import connections, models, transaction
@@ -41,37 +41,53 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         The query's order applies to the rows of one owner. No other worker gets the
         rows for `duration`.
         """
-        # Until its end, other workers pass over the rows that this one reads.
-        can_lock = self.can_skip_locked()
-        with transaction.atomic(using=self.db) if can_lock else nullcontext():
-            claimed = self.claim_keys(limit, duration)
+        now = timezone.now()
+        if self.can_skip_locked():
+            return self.claim_locked(limit, now, now + duration)
+        claimed = self.claim_keys(limit, now, now + duration)
         # In random order: a row that ends each pass with an error would otherwise block
         # the rows behind it.
         return list(self.filter(pk__in=claimed).order_by("?"))
 
-    def claim_keys(self, limit: int, duration: timedelta) -> list[Any]:
-        now = timezone.now()
+    def claim_locked(self, limit: int, now: datetime, until: datetime) -> list[Row]:
+        """Claim rows while other workers pass over them."""
+        with transaction.atomic(using=self.db):
+            ordered = self.filter(is_free(now)).order_by(*self.order())
+            locked = ordered.select_for_update(skip_locked=True, of=("self",))
+            rows: list[Row] = list(locked[:limit])
+            keys = [row.pk for row in rows]
+            if keys:
+                own = self.model._base_manager.filter(pk__in=keys)
+                own.update(claimed_until=until, attempts=F("attempts") + 1)
+        for row in rows:
+            row.claimed_until = until
+            row.attempts += 1
+        shuffle(rows)  # as below
+        return rows
+
+    def claim_keys(self, limit: int, now: datetime, until: datetime) -> list[Any]:
         free = is_free(now)
         keys = self.filter(free).next_keys(limit)
-        claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
+        claim = {"claimed_until": until, "attempts": F("attempts") + 1}
         # The update succeeds for one worker only. The conditions of `self` are left
         # out: a condition on another table would be a subquery, and PostgreSQL does not
         # repeat it for a row that another worker has just claimed.
         rows = self.model._base_manager
         return [key for key in keys if rows.filter(free, pk=key).update(**claim)]
 
+    def order(self) -> list[Any]:
+        """Return the order of one owner's rows."""
+        return [*self.query.order_by, "due_at"]
+
     def next_keys(self, limit: int) -> list[Any]:
         """Return the keys of the next rows, beginning after the last owner.
 
         Without round robin, an owner with many slow rows would delay all others.
         """
-        order: list[Any] = [*self.query.order_by, "due_at"]
+        order = self.order()
         owner = self.model.owner_path
         if owner is None:
-            ordered = self.order_by(*order)
-            if self.can_skip_locked():
-                ordered = ordered.select_for_update(skip_locked=True, of=("self",))
-            return list(ordered.values_list("pk", flat=True)[:limit])
+            return list(self.order_by(*order).values_list("pk", flat=True)[:limit])
         number_of_owner = Window(RowNumber(), partition_by=F(owner), order_by=order)
         turn: list[Any] = [number_of_owner, owner]
         last_owner = last_owners.get(self.model)

@@ -257,7 +257,7 @@ def kill_workers() -> None:
 
 def shorten_claims() -> None:
     queues.CLAIM = timedelta(seconds=2)
-    queues.RENEWAL = 0.5
+    queues.RENEWAL = 1
     queues.UNKNOWN_PAUSE = timedelta(seconds=1)
 
 

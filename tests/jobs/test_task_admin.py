@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.http import HttpResponse
 from django.tasks import TaskResultStatus
 from django.urls import reverse
 
@@ -49,10 +48,10 @@ def shown(response: Any) -> list[str]:
     return [row.name.rpartition(".")[2] for row in response.context["cl"].result_list]
 
 
-def run_again(client: HTTPSClient) -> HttpResponse:
+def run_again(client: HTTPSClient) -> None:
     keys = [str(key) for key in QueuedTask.objects.values_list("pk", flat=True)]
     data = {"action": "run_again", "_selected_action": keys}
-    return client.post(reverse(LIST), data)
+    client.post(reverse(LIST), data)
 
 
 @pytest.mark.control("tasks")

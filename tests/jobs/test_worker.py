@@ -297,6 +297,23 @@ def test_worker_reconnects_to_a_restarted_database(
     assert calls == [1]
 
 
+@pytest.mark.control("V16.5.2")
+def test_connection_is_checked_once_a_second_and_after_each_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A check is a query, which short tasks one after the other would all pay."""
+    checks = Mock()
+    moments = iter([0, 0.5, 0.9, 1.0, 1.1, 1.9, 2.1])
+    monkeypatch.setattr(worker, "close_old_connections", checks)
+    monkeypatch.setattr(worker, "time", Mock(monotonic=lambda: next(moments)))
+    database = worker.Database()
+    counts: list[int] = []
+    for has_failed in (False, False, False, False, True, False, False):
+        database.check_later(has_failed=has_failed)
+        counts.append(checks.call_count)
+    assert counts == [1, 1, 1, 2, 3, 3, 4]
+
+
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
     own_jobs: list[Job],
 ) -> None:

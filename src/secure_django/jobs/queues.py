@@ -128,12 +128,13 @@ def keeping_claim(row: QueuedTask) -> Iterator[None]:
 
 def renew_claim(row: QueuedTask, stop: Event) -> None:
     """Renew a claim again and again, until `stop` or until another worker has it."""
-    is_own = True
+    if stop.wait(RENEWAL):
+        return  # most tasks are short, and this thread has no connection yet
     try:
-        while is_own and not stop.wait(RENEWAL):
-            is_own = renew_once(row)
+        while renew_once(row) and not stop.wait(RENEWAL):
+            pass
     finally:
-        connection.close()  # of this thread
+        connection.close()
 
 
 def renew_once(row: QueuedTask) -> bool:
