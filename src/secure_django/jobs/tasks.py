@@ -21,7 +21,6 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
-from django.db.models import Max
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskError
@@ -180,7 +179,8 @@ def find_turn(queue: Queue, owner: str, due_at: datetime) -> int:
     earlier = QueuedTask.objects.filter(
         backend=queue.backend, queue=queue.name, owner=owner, due_at__lte=due_at
     )
-    last = earlier.aggregate(last=Max("turn"))["last"]
+    # Not Max: on a table that PostgreSQL has not analyzed yet, it reads all rows.
+    last = earlier.order_by("-turn").values_list("turn", flat=True).first()
     present = int(due_at.timestamp())
     return present if last is None else max(present, last + queue.seconds)
 
