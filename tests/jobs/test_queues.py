@@ -274,7 +274,7 @@ def test_thread_renews_the_claim_until_the_task_ends(
 def test_renewal_ends_once_another_worker_has_the_task() -> None:
     deliver.enqueue()
     [row] = QueuedTask.objects.claim(1, queues.CLAIM)
-    stop = Mock(wait=Mock(return_value=False))
+    stop = Mock(wait=Mock(side_effect=[False, True]))
     QueuedTask.objects.update(attempts=F("attempts") + 1)
     queues.renew_claim(row, stop)
     stop.wait.assert_called_once()
