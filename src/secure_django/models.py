@@ -92,6 +92,7 @@ class QueuedTask(DueRow):
 
     owner_path = None  # `turn` is the round robin, as the rows need no other order
 
+    due_at = models.DateTimeField(null=True)  # the indexes below begin elsewhere
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(
         _("task"), max_length=255, help_text="The path of its function."
@@ -125,7 +126,7 @@ class QueuedTask(DueRow):
     workers = models.JSONField(default=list)
     arguments = EncryptedTextField(help_text="As JSON: args and kwargs.")
     result = EncryptedTextField(null=True, help_text="As JSON.")
-    errors = EncryptedTextField(blank=True, help_text="As JSON: Django's TaskError.")
+    errors = EncryptedTextField(null=True, help_text="As JSON: Django's TaskError.")
 
     class Meta:
         verbose_name = _("task")

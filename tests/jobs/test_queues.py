@@ -1,8 +1,10 @@
 """What the worker does with the rows of tasks."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from threading import Semaphore
 from threading import enumerate as enumerate_threads
 from typing import Any
@@ -162,9 +164,12 @@ def test_value_that_json_has_not_is_an_error_of_the_task(
     assert only_row().reason.startswith("TypeError in ")
 
 
+class Killed(BaseException):
+    """A process that ends at this line: nothing after it runs."""
+
+
 def die(*args: Any) -> None:
-    """End at this line, as a killed process does: nothing after it runs."""
-    raise KeyboardInterrupt
+    raise Killed
 
 
 @pytest.mark.control("tasks")
@@ -173,7 +178,7 @@ def test_task_of_a_killed_worker_is_repeated_a_minute_later(
 ) -> None:
     monkeypatch.setitem(tasks.works, "deliver", die)
     result = deliver.enqueue("a")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         run_next(QUEUE)
     result.refresh()
     assert result.status == TaskResultStatus.RUNNING
@@ -194,7 +199,7 @@ def test_task_that_always_ends_its_worker_is_given_up(
     monkeypatch.setitem(tasks.works, "deliver", die)
     deliver.enqueue()
     for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             run_next(QUEUE)
         travel(timedelta(minutes=2))
     run_all()
@@ -232,6 +237,8 @@ def test_claim_is_renewed_while_a_task_runs(
     monkeypatch: pytest.MonkeyPatch, travel: Travel
 ) -> None:
     claimed: list[bool] = []
+    renewed: list[QueuedTask] = []
+    monkeypatch.setattr(queues, "renew_claim", lambda row, stop: renewed.append(row))
 
     def look() -> None:
         for _ in range(3):
@@ -245,6 +252,7 @@ def test_claim_is_renewed_while_a_task_runs(
     assert claimed == [True]
     row = only_row()
     assert row.status == SUCCESSFUL
+    assert renewed == [row]  # in a thread of its own, meanwhile
     assert not queues.renew_once(row)
 
 
@@ -374,6 +382,22 @@ def test_row_runs_only_a_task_of_the_code(name: str, travel: Travel) -> None:
     run_all()
     row = only_row()
     assert (row.status, row.reason) == (FAILED, "The code has no task of this name.")
+
+
+@pytest.mark.control("tasks")
+def test_row_imports_no_module_outside_of_the_apps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "outside_of_apps.py"
+    module.write_text(
+        "from django.tasks import task\n@task\ndef run() -> None: ...\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    greet.enqueue(1)
+    QueuedTask.objects.update(name="outside_of_apps.run")
+    run_all()
+    assert only_row().status == TaskResultStatus.READY
+    assert "outside_of_apps" not in sys.modules
 
 
 def test_deferred_task_waits_a_day_for_its_code_too(travel: Travel) -> None:
