@@ -42,49 +42,19 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         rows for `duration`.
         """
         now = timezone.now()
-        if self.can_skip_locked():
-            return self.claim_locked(limit, now, now + duration)
-        claimed = self.claim_keys(limit, now, now + duration)
+        if can_skip_locked(self):
+            return claim_locked(self, limit, now, now + duration)
+        claimed = claim_keys(self, limit, now, now + duration)
         # In random order: a row that ends each pass with an error would otherwise block
         # the rows behind it.
         return list(self.filter(pk__in=claimed).order_by("?"))
-
-    def claim_locked(self, limit: int, now: datetime, until: datetime) -> list[Row]:
-        """Claim rows while other workers pass over them."""
-        with transaction.atomic(using=self.db):
-            ordered = self.filter(is_free(now)).order_by(*self.order())
-            locked = ordered.select_for_update(skip_locked=True, of=("self",))
-            rows: list[Row] = list(locked[:limit])
-            keys = [row.pk for row in rows]
-            if keys:
-                own = self.model._base_manager.filter(pk__in=keys)
-                own.update(claimed_until=until, attempts=F("attempts") + 1)
-        for row in rows:
-            row.claimed_until = until
-            row.attempts += 1
-        shuffle(rows)  # as below
-        return rows
-
-    def claim_keys(self, limit: int, now: datetime, until: datetime) -> list[Any]:
-        free = is_free(now)
-        keys = self.filter(free).next_keys(limit)
-        claim = {"claimed_until": until, "attempts": F("attempts") + 1}
-        # The update succeeds for one worker only. The conditions of `self` are left
-        # out: a condition on another table would be a subquery, and PostgreSQL does not
-        # repeat it for a row that another worker has just claimed.
-        rows = self.model._base_manager
-        return [key for key in keys if rows.filter(free, pk=key).update(**claim)]
-
-    def order(self) -> list[Any]:
-        """Return the order of one owner's rows."""
-        return [*self.query.order_by, "due_at"]
 
     def next_keys(self, limit: int) -> list[Any]:
         """Return the keys of the next rows, beginning after the last owner.
 
         Without round robin, an owner with many slow rows would delay all others.
         """
-        order = self.order()
+        order = order_of(self)
         owner = self.model.owner_path
         if owner is None:
             return list(self.order_by(*order).values_list("pk", flat=True)[:limit])
@@ -100,12 +70,6 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
             _, owner_of_last_row = rows[-1]
             last_owners[self.model] = owner_of_last_row
         return [key for key, _ in rows]
-
-    def can_skip_locked(self) -> bool:
-        """Return whether two workers can look for rows without meeting each other."""
-        features = connections[self.db].features
-        is_in_turn = self.model.owner_path is not None  # a window locks no row
-        return features.has_select_for_update_skip_locked and not is_in_turn
 
     def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
         """Extend the claim, or end it (None).
@@ -125,6 +89,51 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         """
         unchanged = self.filter(pk=row.pk, due_at=row.due_at)
         unchanged.update(due_at=due_at)
+
+
+def order_of(rows: DueQuerySet[Any]) -> list[Any]:
+    """Return the order of one owner's rows."""
+    return [*rows.query.order_by, "due_at"]
+
+
+def can_skip_locked(rows: DueQuerySet[Any]) -> bool:
+    """Return whether two workers can look for rows without meeting each other."""
+    features = connections[rows.db].features
+    is_in_turn = rows.model.owner_path is not None  # a window locks no row
+    return features.has_select_for_update_skip_locked and not is_in_turn
+
+
+def claim_locked[Row: DueRow](
+    rows: DueQuerySet[Row], limit: int, now: datetime, until: datetime
+) -> list[Row]:
+    """Claim rows while other workers pass over them."""
+    with transaction.atomic(using=rows.db):
+        ordered = rows.filter(is_free(now)).order_by(*order_of(rows))
+        locked = ordered.select_for_update(skip_locked=True, of=("self",))
+        claimed: list[Row] = list(locked[:limit])
+        keys = [row.pk for row in claimed]
+        if keys:
+            own = rows.model._base_manager.filter(pk__in=keys)
+            own.update(claimed_until=until, attempts=F("attempts") + 1)
+    for row in claimed:
+        row.claimed_until = until
+        row.attempts += 1
+    shuffle(claimed)  # as in `claim`
+    return claimed
+
+
+def claim_keys(
+    rows: DueQuerySet[Any], limit: int, now: datetime, until: datetime
+) -> list[Any]:
+    """Claim rows one by one, where no database locks them; return their keys."""
+    free = is_free(now)
+    keys = rows.filter(free).next_keys(limit)
+    claim = {"claimed_until": until, "attempts": F("attempts") + 1}
+    # The update succeeds for one worker only. The conditions of `rows` are left out: a
+    # condition on another table would be a subquery, and PostgreSQL does not repeat it
+    # for a row that another worker has just claimed.
+    manager = rows.model._base_manager
+    return [key for key in keys if manager.filter(free, pk=key).update(**claim)]
 
 
 class DueRow(models.Model):
