@@ -130,7 +130,9 @@ FINDINGS = {
     "POST /notes/mail/ sends Note.text to others (other)",
     "POST /notes/log/ logs what a user sent: log ids only",
     "POST /notes/count/ may be repeated without end: it needs a rate limit",
-    "POST /notes/count/ enqueues a task that fails (ValueError",
+    # By a form, and by odd values.
+    "check what a user sends before it is enqueued (other)\n",
+    "check what a user sends before it is enqueued\n",
     "GET /notes/<pk>/visit/ changes Note (in rename of notes/tasks.py): do so by POST",
 }
 
