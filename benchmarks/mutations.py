@@ -89,6 +89,8 @@ CSV = "src/secure_django/csv.py"
 STATUS = "src/secure_django/management/commands/status.py"
 STATUS_LINES = "src/secure_django/status.py"
 WORKER = "src/secure_django/management/commands/worker.py"
+TASKS = "src/secure_django/jobs/tasks.py"
+QUEUES = "src/secure_django/jobs/queues.py"
 JOBS = "src/secure_django/photos/jobs.py"
 VIEWS = "src/secure_django/photos/views.py"
 ADMIN = "src/secure_django/photos/admin.py"
@@ -1115,6 +1117,78 @@ MUTATIONS = [
         "False",
     ),
     Mutation(
+        "task of a killed worker lost",
+        QUEUES,
+        "rows.claim(1, CLAIM)",
+        "rows.claim(1, timedelta(days=9))",
+    ),
+    Mutation(
+        "result of a worker that has lost its claim",
+        QUEUES,
+        "return claimed.filter(attempts=row.attempts)",
+        "return claimed",
+    ),
+    Mutation(
+        "claim of a long task not renewed",
+        QUEUES,
+        "while renew_once(row) and not stop.wait(RENEWAL):",
+        "while not stop.wait(RENEWAL):",
+    ),
+    Mutation(
+        "arguments of a task in clear",
+        "src/secure_django/models.py",
+        "arguments = EncryptedTextField(",
+        "arguments = models.TextField(",
+    ),
+    Mutation(
+        "row that runs any function",
+        TASKS,
+        "return found if is_itself else None",
+        "return found",
+    ),
+    Mutation(
+        "account whose tasks delay all others",
+        TASKS,
+        "max(present, last + queue.seconds)",
+        "present",
+    ),
+    Mutation(
+        "tasks of a queue beyond its limit",
+        QUEUES,
+        "count_claims(queue) > queue.at_once",
+        "False",
+    ),
+    Mutation(
+        "task that always ends its worker repeated for ever",
+        QUEUES,
+        "row.tries > queue.attempts",
+        "False",
+    ),
+    Mutation(
+        "task of a newer release given up at once",
+        QUEUES,
+        "now > since + UNKNOWN_FOR",
+        "True",
+    ),
+    Mutation(
+        "repeated task with numbers of old claims",
+        QUEUES,
+        'earlier_attempts=F("attempts")',
+        "attempts=0",
+    ),
+    Mutation(
+        "tasks that ended kept for ever",
+        QUEUES,
+        "QueuedTask.objects.filter(finished_at__lt=old).delete()",
+        "pass",
+    ),
+    Mutation(
+        "task that anyone who sees it repeats",
+        "src/secure_django/jobs/admin.py",
+        'permissions=["change"]',
+        'permissions=["view"]',
+    ),
+    Mutation(
         "email of a killed worker lost",
         MAIL,
         "claim(1, CLAIM)",
@@ -1147,8 +1221,8 @@ MUTATIONS = [
     Mutation(
         "emails stored in plain text",
         "src/secure_django/models.py",
-        "EncryptedTextField(",
-        "models.TextField(",
+        "content = EncryptedTextField(",
+        "content = models.TextField(",
     ),
     Mutation(
         "email that is refused stops all others",
@@ -2934,8 +3008,8 @@ MUTATIONS = [
     Mutation(
         "job with more to do starves the others",
         WORKER,
-        "if run_job(job):",
-        "while run_job(job):",
+        "has_more = run_job(job)",
+        "has_more = run_job(job)\nwhile has_more:\n    has_more = run_job(job)",
     ),
     Mutation(
         "decision reported again at each pass",

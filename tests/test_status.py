@@ -14,8 +14,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from pytest_django import Settings
 
+from example.tasks import greet
 from secure_django import jobs
-from secure_django.models import LastRun, Mail
+from secure_django.models import LastRun, Mail, QueuedTask
 from secure_django.web.health import SERVICES
 
 FULL = Mock(return_value=Mock(free=1024))
@@ -31,6 +32,7 @@ NAMES = {
     "backup",
     "space",
     "emails",
+    "tasks",
     "migrations",
     "proxies",
 }
@@ -92,9 +94,33 @@ def wait(kind: Mail.Kind = Mail.Kind.NORMAL, **fields: int) -> int:
     )
 
 
+def enqueue(**minutes: int) -> QueuedTask:
+    """Enqueue a task, with fields whose times were some minutes ago."""
+    now = timezone.now()
+    key = greet.enqueue(1).id
+    times = {name: now - timedelta(minutes=ago) for name, ago in minutes.items()}
+    QueuedTask.objects.filter(pk=key).update(**times)
+    return QueuedTask.objects.get(pk=key)
+
+
+def give_up(hours: int = 23) -> None:
+    row = enqueue(finished_at=hours * 60)
+    QueuedTask.objects.filter(pk=row.pk).update(status="FAILED", due_at=None)
+
+
 def start(name: str, moment: datetime) -> LastRun:
     """Record the start of a job that has not ended."""
     return LastRun.objects.create(name=f"job {name} on server", at=moment)
+
+
+def test_tasks_that_wait_for_less_or_ended_before_are_fine(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    enqueue(due_at=59, unknown_since=59)
+    enqueue(due_at=-61)
+    enqueue(due_at=90, claimed_until=-1)  # it runs
+    give_up(hours=25)
+    assert bad_lines(capsys) == {}
 
 
 def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +161,9 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
         ),
         ("backup", lambda: ago("backup", hours=27), "timer"),
         ("backup", lambda: ago("backup", hours=-1), "a clock was wrong"),
+        ("tasks", lambda: enqueue(due_at=61), "1 of them for more than an hour"),
+        ("tasks", lambda: enqueue(unknown_since=61), "1 of them for code that has"),
+        ("tasks", give_up, "1 were given up within a day. The admin's list of tasks"),
         ("emails", wait, "EMAIL_URL"),
         ("emails", lambda: [wait(attempts=2) for _ in range(10)], "EMAIL_URL"),
         (

@@ -24,15 +24,20 @@ ROWS = """
 /admin/<url>                                 log-in log-in log-in   404    404
 /admin/*/<object_id>/                        log-in log-in log-in   away   away
 /admin/*/<object_id>/history/                log-in log-in log-in   away   away
-/admin/secure_django/suppression/<object_id>/ log-in log-in log-in away   away
-/admin/secure_django/suppression/<object_id>/history/ log-in log-in log-in away away
-/admin/secure_django/suppression/*           log-in log-in log-in   403    403
+/admin/secure_django/*/<object_id>/          log-in log-in log-in   away   away
+/admin/secure_django/*/<object_id>/history/  log-in log-in log-in   away   away
+/admin/secure_django/*                       log-in log-in log-in   403    403
 /admin/auth/group/*                          log-in log-in log-in   403    403
 """
 
-# Emails that wait, when jobs ran, and addresses that get no emails. None is a user's, and
-# the admin alone shows the last.
-TESTED = {"secure_django.LastRun", "secure_django.Mail", "secure_django.Suppression"}
+# Emails and tasks that wait, when jobs ran, and addresses that get no emails. None is a
+# user's, and the admin alone shows them.
+TESTED = {
+    "secure_django.LastRun",
+    "secure_django.Mail",
+    "secure_django.QueuedTask",
+    "secure_django.Suppression",
+}
 UNKNOWN_RECIPIENT = (
     "sends an email to any address or past the outbox: call send_invitation of"
     " secure_django.mail.invitations, or send_mail without `using`"

@@ -20,6 +20,7 @@ class SecureDjangoConfig(AppConfig):
         from secure_django.web import checks as template_checks  # noqa: F401
 
         if apps.is_installed("django.contrib.admin"):
+            from secure_django.jobs import admin as jobs_admin  # noqa: F401
             from secure_django.mail import admin as mail_admin  # noqa: F401
 
         # Also where a project's settings have lost their last line.
@@ -29,6 +30,9 @@ class SecureDjangoConfig(AppConfig):
             for path in sorted(Path(app.path).glob("jobs_*.py")):
                 import_module(f"{app.name}.{path.stem}")
         autodiscover_modules("jobs")
+        from secure_django.jobs import queues, receivers  # noqa: F401
+
+        queues.register_queues()
 
 
 class AdminConfig(admin.AdminConfig):

@@ -5,9 +5,10 @@ Any number of workers can share the rows.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from random import shuffle
 from typing import Any, ClassVar, Self
 
-from django.db import models
+from django.db import connections, models, transaction
 from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -16,6 +17,12 @@ __all__ = ["DueQuerySet", "DueRow"]
 
 # By model: the owner whose row this process claimed last.
 last_owners: dict[type[models.Model], Any] = {}
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after a number of attempts."""
+    wait = 10 * 1.5 ** min(attempts - 1, 12)
+    return timedelta(seconds=min(wait, 900))
 
 
 def is_free(now: datetime) -> Q:
@@ -35,14 +42,9 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         rows for `duration`.
         """
         now = timezone.now()
-        free = is_free(now)
-        keys = self.filter(free).next_keys(limit)
-        claim = {"claimed_until": now + duration, "attempts": F("attempts") + 1}
-        # The update succeeds for one worker only. The conditions of `self` are left
-        # out: a condition on another table would be a subquery, and PostgreSQL does not
-        # repeat it for a row that another worker has just claimed.
-        rows = self.model._base_manager
-        claimed = [key for key in keys if rows.filter(free, pk=key).update(**claim)]
+        if can_skip_locked(self):
+            return claim_locked(self, limit, now, now + duration)
+        claimed = claim_keys(self, limit, now, now + duration)
         # In random order: a row that ends each pass with an error would otherwise block
         # the rows behind it.
         return list(self.filter(pk__in=claimed).order_by("?"))
@@ -52,11 +54,10 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 
         Without round robin, an owner with many slow rows would delay all others.
         """
-        order: list[Any] = [*self.query.order_by, "due_at"]
+        order = order_of(self)
         owner = self.model.owner_path
         if owner is None:
-            keys = self.order_by(*order).values_list("pk", flat=True)
-            return list(keys[:limit])
+            return list(self.order_by(*order).values_list("pk", flat=True)[:limit])
         number_of_owner = Window(RowNumber(), partition_by=F(owner), order_by=order)
         turn: list[Any] = [number_of_owner, owner]
         last_owner = last_owners.get(self.model)
@@ -90,6 +91,51 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         unchanged.update(due_at=due_at)
 
 
+def order_of(rows: DueQuerySet[Any]) -> list[Any]:
+    """Return the order of one owner's rows."""
+    return [*rows.query.order_by, "due_at"]
+
+
+def can_skip_locked(rows: DueQuerySet[Any]) -> bool:
+    """Return whether two workers can look for rows without meeting each other."""
+    features = connections[rows.db].features
+    is_in_turn = rows.model.owner_path is not None  # a window locks no row
+    return features.has_select_for_update_skip_locked and not is_in_turn
+
+
+def claim_locked[Row: DueRow](
+    rows: DueQuerySet[Row], limit: int, now: datetime, until: datetime
+) -> list[Row]:
+    """Claim rows while other workers pass over them."""
+    with transaction.atomic(using=rows.db):
+        ordered = rows.filter(is_free(now)).order_by(*order_of(rows))
+        locked = ordered.select_for_update(skip_locked=True, of=("self",))
+        claimed: list[Row] = list(locked[:limit])
+        keys = [row.pk for row in claimed]
+        if keys:
+            own = rows.model._base_manager.filter(pk__in=keys)
+            own.update(claimed_until=until, attempts=F("attempts") + 1)
+    for row in claimed:
+        row.claimed_until = until
+        row.attempts += 1
+    shuffle(claimed)  # as in `claim`
+    return claimed
+
+
+def claim_keys(
+    rows: DueQuerySet[Any], limit: int, now: datetime, until: datetime
+) -> list[Any]:
+    """Claim rows one by one, where no database locks them; return their keys."""
+    free = is_free(now)
+    keys = rows.filter(free).next_keys(limit)
+    claim = {"claimed_until": until, "attempts": F("attempts") + 1}
+    # The update succeeds for one worker only. The conditions of `rows` are left out: a
+    # condition on another table would be a subquery, and PostgreSQL does not repeat it
+    # for a row that another worker has just claimed.
+    manager = rows.model._base_manager
+    return [key for key in keys if manager.filter(free, pk=key).update(**claim)]
+
+
 class DueRow(models.Model):
     """A row that the worker processes at `due_at` (None: never)."""
 
@@ -107,5 +153,4 @@ class DueRow(models.Model):
 
     def next_attempt(self) -> datetime:
         """Return when to try again: in 10 seconds at first, in 15 minutes at most."""
-        wait = 10 * 1.5 ** min(self.attempts - 1, 12)
-        return timezone.now() + timedelta(seconds=min(wait, 900))
+        return timezone.now() + pause_after(self.attempts)

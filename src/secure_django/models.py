@@ -1,4 +1,8 @@
+from uuid import uuid4
+
 from django.db import models
+from django.db.models import F
+from django.tasks import TaskResultStatus
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.due import DueRow
@@ -78,6 +82,79 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} {self.at:%F}"
+
+
+class QueuedTask(DueRow):
+    """A task of Django that waits for a worker, runs or has ended.
+
+    Its row is due until it has ended: secure_django/jobs/tasks.py.
+    """
+
+    owner_path = None  # `turn` is the round robin, as the rows need no other order
+
+    due_at = models.DateTimeField(null=True)  # the indexes below begin elsewhere
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(
+        _("task"), max_length=255, help_text="The path of its function."
+    )
+    backend = models.CharField(max_length=64)
+    queue = models.CharField(_("queue"), max_length=64)
+    priority = models.SmallIntegerField(_("priority"))
+    owner = models.CharField(
+        _("account"), max_length=255, blank=True, help_text="Its id, if there is one."
+    )
+    turn = models.PositiveBigIntegerField()  # secure_django/jobs/tasks.py: find_turn
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=TaskResultStatus,
+        default=TaskResultStatus.READY,
+    )
+    enqueued_at = models.DateTimeField(_("since"))
+    run_after = models.DateTimeField(_("not before"), null=True)
+    started_at = models.DateTimeField(null=True)
+    last_attempted_at = models.DateTimeField(_("last try"), null=True)
+    finished_at = models.DateTimeField(_("ended"), null=True, db_index=True)
+    unknown_since = models.DateTimeField(null=True)  # to the code of the workers
+    earlier_attempts = models.PositiveIntegerField(default=0)  # before it was repeated
+    reason = models.CharField(
+        _("reason"),
+        max_length=255,
+        blank=True,
+        help_text="Of its last failure, without the text of an error.",
+    )
+    workers = models.JSONField(default=list)
+    arguments = EncryptedTextField(help_text="As JSON: args and kwargs.")
+    result = EncryptedTextField(null=True, help_text="As JSON.")
+    errors = EncryptedTextField(null=True, help_text="As JSON: Django's TaskError.")
+
+    class Meta:
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        indexes = (
+            models.Index(
+                F("backend"),
+                F("queue"),
+                F("priority").desc(),
+                F("turn"),
+                F("due_at"),
+                condition=models.Q(due_at__isnull=False),
+                name="secure_django_task_next",
+            ),
+            models.Index(
+                fields=["backend", "queue", "owner", "turn"],
+                condition=models.Q(due_at__isnull=False),
+                name="secure_django_task_turn",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.pk}"
+
+    @property
+    def tries(self) -> int:
+        """Return how often it was claimed since staff have repeated it."""
+        return self.attempts - self.earlier_attempts
 
 
 class LastRun(models.Model):

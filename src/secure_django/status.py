@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.tasks import TaskResultStatus
 from django.utils import timezone
 
 from secure_django.jobs import JOBS, WORKER_HERE
-from secure_django.models import LastRun, Mail, Suppression
+from secure_django.models import LastRun, Mail, QueuedTask, Suppression
 from secure_django.web import proxies
 from secure_django.web.health import SERVICES
 from secure_django.web.links import own_host
@@ -33,6 +34,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 CERTIFICATE_LEFT = timedelta(days=10)
 MAIL_AGE = timedelta(minutes=10)
 DAY = timedelta(days=1)
+TASK_AGE = timedelta(hours=1)
 LATE_MAILS = 10  # this many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
@@ -202,6 +204,26 @@ def check_emails() -> Finding:
     )
 
 
+def check_tasks() -> Finding:
+    """Count Django's tasks that wait, and those that were given up."""
+    now = timezone.now()
+    waiting = QueuedTask.objects.exclude(due_at=None)
+    hour_ago = now - TASK_AGE
+    # An unknown task is due again each minute.
+    late = waiting.due().filter(due_at__lt=hour_ago).count()
+    unknown = waiting.filter(unknown_since__lt=hour_ago).count()
+    failed = QueuedTask.objects.filter(status=TaskResultStatus.FAILED)
+    given_up = failed.filter(finished_at__gt=now - DAY).count()
+    return Finding(
+        not (late or unknown or given_up),
+        f"{waiting.count()} wait, {late} of them for more than an hour,"
+        f" {unknown} of them for code that has them;"
+        f" {given_up} were given up within a day",
+        "The admin's list of tasks says why, and repeats them. If many wait, start more"
+        " workers.",
+    )
+
+
 def check_migrations() -> Finding:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -228,6 +250,7 @@ LINES: dict[str, Check] = {
     "backup": check_backup,
     "space": check_space,
     "emails": check_emails,
+    "tasks": check_tasks,
     "migrations": check_migrations,
     "proxies": check_proxy_count,
 }

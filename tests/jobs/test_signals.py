@@ -111,6 +111,7 @@ def test_worker_outlives_errors_and_ends_after_a_signal(
         ),
         (faulthandler, "cancel_dump_traceback_later", lambda: None),
         (worker, "recorded_run", nullcontext),
+        (worker, "CONNECTION_SECONDS", 0),
     ):
         monkeypatch.setattr(owner, name, replacement)
     call_command("worker")

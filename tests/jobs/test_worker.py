@@ -13,9 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
-from django.tasks import task
 from django.utils import timezone
-from pytest_django import Settings
 
 from secure_django import jobs
 from secure_django.jobs import Job, around, job
@@ -299,6 +297,23 @@ def test_worker_reconnects_to_a_restarted_database(
     assert calls == [1]
 
 
+@pytest.mark.control("V16.5.2")
+def test_connection_is_checked_once_a_second_and_after_each_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A check is a query, which short tasks one after the other would all pay."""
+    checks = Mock()
+    moments = iter([0, 0.5, 0.9, 1.0, 1.1, 1.9, 2.1])
+    monkeypatch.setattr(worker, "close_old_connections", checks)
+    monkeypatch.setattr(worker, "time", Mock(monotonic=lambda: next(moments)))
+    database = worker.Database()
+    counts: list[int] = []
+    for has_failed in (False, False, False, False, True, False, False):
+        database.check_later(has_failed=has_failed)
+        counts.append(checks.call_count)
+    assert counts == [1, 1, 1, 2, 3, 3, 4]
+
+
 def test_worker_once_runs_every_job_to_its_end_and_names_those_that_fail(
     own_jobs: list[Job],
 ) -> None:
@@ -341,14 +356,3 @@ def test_worker_leaves_signs_while_it_runs(own_jobs: list[Job]) -> None:
     assert {"worker", jobs.WORKER_HERE} < signs[0]
     # The row of all workers stays, so that a restart does not look like an end.
     assert [run.name for run in LastRun.objects.all()] == ["worker"]
-
-
-def test_task_without_a_worker_is_an_error(settings: Settings) -> None:
-    with pytest.raises(
-        ImproperlyConfigured, match="call_command: make this task a job"
-    ):
-        task(call_command)
-    settings.TASKS = {
-        "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}
-    }
-    task(call_command)

@@ -4,9 +4,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -19,7 +19,13 @@ from secure_django.photos.limits import LEASE_SECONDS
 from tests.support.baking import WITH_GALLERY, Project
 from tests.support.images import encode, landscape
 from tests.support.live import HANG_SECONDS, OWNER, Response, Visitor, serve
-from tests.support.postgresql import Database, PostgreSQL, running_postgresql
+from tests.support.postgresql import (
+    Database,
+    PostgreSQL,
+    frozen,
+    running_postgresql,
+    stopped,
+)
 from tests.support.services import wait_until
 
 pytestmark = [
@@ -40,36 +46,6 @@ HEADERS = {
     "X-Frame-Options",
     "X-Request-ID",
 }
-
-
-def children(pid: int) -> list[int]:
-    """Return the process IDs of a process's children."""
-    names = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(name) for name in names.split()]
-
-
-@contextmanager
-def stopped(server: PostgreSQL) -> Iterator[None]:
-    """Stop the database."""
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()
-
-
-@contextmanager
-def frozen(server: PostgreSQL) -> Iterator[None]:
-    """Let the database and its connections be silent, while the kernel answers."""
-    assert server.process
-    pids = [server.process.pid, *children(server.process.pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @dataclass

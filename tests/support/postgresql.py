@@ -119,6 +119,36 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             server.stop()
 
 
+def children(pid: int) -> list[int]:
+    """Return the process IDs of a process's children."""
+    names = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(name) for name in names.split()]
+
+
+@contextmanager
+def stopped(server: PostgreSQL) -> Iterator[None]:
+    """Stop the database."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def frozen(server: PostgreSQL) -> Iterator[None]:
+    """Let the database and its connections be silent, while the kernel answers."""
+    assert server.process
+    pids = [server.process.pid, *children(server.process.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Database]:
     """Return a function that creates a database and returns its URL."""

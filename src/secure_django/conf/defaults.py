@@ -69,7 +69,7 @@ TEMPLATES: list[dict[str, Any]] = [
 # A template in templates/ takes the place of a widget's too.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # Django's default runs tasks inside the request.
-TASKS = {"default": {"BACKEND": "secure_django.jobs.NoTaskBackend"}}
+TASKS = {"default": {"BACKEND": "secure_django.jobs.tasks.DatabaseBackend"}}
 # Translations of the project's own texts: see docs/languages.md.
 LOCALE_PATHS = [env.base_dir / "locale"]
 # E180 reports missing JSON support if another process locks the SQLite file. W021 asks

@@ -99,7 +99,8 @@ OF_ACCESS = (
 )
 # What is wrong whoever may open the page.
 NO_ACCESS = re.compile(
-    r"answers 500|calculates for over|takes all memory|by POST$|kept in a cache"
+    r"answers 500|task that fails|calculates for over|takes all memory|by POST$"
+    r"|kept in a cache"
 )
 
 

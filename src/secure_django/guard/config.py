@@ -36,9 +36,12 @@ RULES = {
         "an email names no other reader,"
         " and a person without an account gets no text of a user"
     ),
-    "errors": "no odd value ends in an error 500",
+    "errors": "no odd value ends in an error 500, or in a task that fails",
     "exports": "a spreadsheet opens no text of a user as a formula",
-    "limits": "a view that adds rows, sends emails or takes a code has a rate limit",
+    "limits": (
+        "a view that adds rows, enqueues tasks, sends emails or takes a code has a"
+        " rate limit"
+    ),
     "links": "a token in a URL cannot be guessed, and ends; no URL has an email",
     "lists": "pages stay as quick and short with more objects",
     "logs": "logs have nothing of what users wrote",

@@ -158,6 +158,7 @@ def faults(answer: Answer, *, may_leave: bool) -> Iterator[str]:
         yield "lets other sites read it: remove Access-Control-Allow-Origin"
     yield from answer.noticed
     yield from faults_of_error(response)
+    yield from faults_of_tasks(answer)
     if "errors" in CONFIG.rules and shows_exception(answer):
         yield "shows the text of an exception: say in words of your own what is wrong"
     yield from faults_of_redirect(response, may_leave=may_leave)
@@ -188,6 +189,10 @@ def faults_of_error(response: Any) -> Iterator[str]:
             f"answers 500 ({describe_error(response)}): repair it, and check what a"
             " user sends first"
         )
+
+
+def faults_of_tasks(answer: Answer) -> Iterator[str]:
+    yield from {failure.sentence: None for failure in answer.failures}
 
 
 def describe_error(response: Any) -> str:

@@ -13,7 +13,7 @@ def weaknesses(attempt: Attempt) -> Iterator[str]:
     if attempt.answer.limits or attempt.allows("repeats"):
         return
     adds_rows = any(map(is_repeatable, attempt.added_models()))
-    if adds_rows or attempt.answer.mails:
+    if adds_rows or attempt.answer.mails or attempt.answer.tasks:
         yield "may be repeated without end: it needs a rate limit"
     elif attempt.person == "anonym" and attempt.answer.changes:
         yield "lets visitors write without end: it needs a rate limit"

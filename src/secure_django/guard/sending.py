@@ -39,6 +39,7 @@ from secure_django.guard.rows import (
     changed_with,
 )
 from secure_django.guard.tables import functions
+from secure_django.guard.tasks import Enqueued, Failure
 from secure_django.guard.world import World
 
 OTHER_SITE = "https://evil.example"
@@ -112,6 +113,8 @@ class Answer(NamedTuple):
     handled: list[str]  # exceptions that own code has handled
     handled_texts: list[str]  # what those say
     has_read: bool  # its code has read of the query, the form or the body
+    tasks: int  # that were enqueued, and then run
+    failures: list[Failure]  # of those
 
     def tables(self) -> set[str]:
         """Return the names in quotes of all statements: those of tables, too."""
@@ -122,7 +125,8 @@ class Answer(NamedTuple):
         """Return whether an exception may have hidden what else the page does."""
         if took_too_long(self.response):
             return False  # as would each further try
-        return self.response.status_code == 500 or bool(self.handled)
+        is_error = self.response.status_code == 500
+        return is_error or bool(self.handled or self.failures)
 
 
 def took_too_long(response: Any) -> bool:
@@ -214,11 +218,14 @@ class Sender:
             self.has_read = False
             forget()
             seconds = 1 if self.path in self.slow_paths else SECONDS
-            with transaction.atomic(), bounded(seconds):
+            enqueued = Enqueued()
+            with transaction.atomic(), bounded(seconds), enqueued.kept():
                 response = getattr(client, method)(url, **options)
             if took_too_long(response):
                 self.slow_paths.add(self.path)
             text = f"{body_of(response)}\n{response.headers}"
+            with in_page():
+                enqueued.run()
             written = set(written_models(statements.of_page))
             changes = self.changes_by(written)
             mails = list(mail.outbox)
@@ -244,6 +251,8 @@ class Sender:
             list(HANDLED),
             list(HANDLED_TEXTS),
             self.has_read,
+            len(enqueued.results),
+            enqueued.failures,
         )
         return self.last
 
@@ -307,11 +316,17 @@ class InnermostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
-        InnermostMiddleware.is_in_page = True
-        try:
+        with in_page():
             return self.get_response(request)
-        finally:
-            InnermostMiddleware.is_in_page = False
+
+
+@contextmanager
+def in_page() -> Iterator[None]:
+    InnermostMiddleware.is_in_page = True
+    try:
+        yield
+    finally:
+        InnermostMiddleware.is_in_page = False
 
 
 class Statements(list[str]):

@@ -20,8 +20,9 @@ LINE_NUMBER = re.compile(r"(?<=\.py):\d+")
 NOT_ASKED = re.compile(r"( was not asked: \w+).*")
 MODEL_FIELD = re.compile(r"\b([A-Z]\w*)\.\w+")
 BY_GET = "do so by POST"
-EXCEPTION = re.compile(r"^answers 500 \(.+?\): ")
-FUNCTION = re.compile(r"^(?:answers 500 \(\w+ |changes \w+ \()in (.+?)\): ")
+ERROR = r"answers 500|enqueues a task that fails"
+EXCEPTION = re.compile(rf"^({ERROR}) \(.+?\): ")
+FUNCTION = re.compile(rf"^(?:(?:{ERROR}) \(\w+ |changes \w+ \()in (.+?)\): ")
 
 
 class Severity(NamedTuple):
@@ -71,7 +72,7 @@ SEVERITIES = [
     Severity(
         "errors",
         "errors",
-        r"answers 500|calculates for over|takes all memory",
+        rf"{ERROR}|calculates for over|takes all memory",
         "major",
     ),
     Severity("guard", "errors of the guard itself", r"was not asked", "major"),
@@ -164,7 +165,7 @@ def without_advice(what: str) -> str:
     """Return the fault alone, without names of functions, which may be any words."""
     if what.endswith(BY_GET):
         return what  # only this advice says that the fault is the method
-    return EXCEPTION.sub("answers 500: ", what).partition(": ")[0]
+    return EXCEPTION.sub(r"\1: ", what).partition(": ")[0]
 
 
 def function_to_blame(what: str) -> str:
@@ -194,7 +195,7 @@ def topic(sentence: Sentence) -> str:
         # A page shows an email for another reason than what it is about.
         is_about_users = " User." in f" {sentence.what}"
         return f"{condition}access to {'users' if is_about_users else 'objects'}"
-    if "answers 500" in sentence.what:
+    if EXCEPTION.match(sentence.what):
         return f"{condition}error"
     if sentence.what.endswith(BY_GET):
         return f"{condition}changes by GET"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secure_django.guard.access import OWN_ROUTES, PARAMETER
-from secure_django.guard.findings import Findings, faults_of_error
+from secure_django.guard.findings import Findings, faults_of_error, faults_of_tasks
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.nobody import lacks_value
 from secure_django.guard.queries import with_query
@@ -30,7 +30,8 @@ def test_no_odd_value_ends_in_an_error(sender: Sender) -> None:
             continue
         with findings.going_on(route):
             for method, answer in answers_to_odd_values(sender, route):
-                for fault in faults_of_error(answer.response):
+                faults = [*faults_of_error(answer.response), *faults_of_tasks(answer)]
+                for fault in faults:
                     findings.add(f"{method} {route} {fault}")
     findings.report(
         "Read it by a form, or answer 400 or 404 where int(), a date, a key of a"

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from socket import gethostname
-from typing import Any, NamedTuple, Never
+from typing import NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
-from django.tasks.backends.dummy import DummyBackend
 from django.utils import timezone
 
 from secure_django.mail import outbox as mail
@@ -77,21 +76,6 @@ def around[Wrapper: Around](wrapper: Wrapper) -> Wrapper:
     """Make each worker run each job within `with wrapper(name):`, such as a trace."""
     AROUND.append(wrapper)
     return wrapper
-
-
-class NoTaskBackend(DummyBackend):
-    """Refuse Django's tasks.
-
-    Django's default backend would run a task at once, and not retry a failed one.
-    """
-
-    def validate_task(self, task: Any) -> Never:
-        advice = (
-            "make this task a job of the worker (secure_django/jobs/__init__.py),"
-            " or set TASKS to a backend with its own worker."
-        )
-        name = f"{task.func.__module__}.{task.func.__qualname__}"
-        raise ImproperlyConfigured(f"{name}: {advice}")
 
 
 @job(every=300)

@@ -22,6 +22,7 @@ from secure_django.logging import request_id
 from secure_django.models import LastRun
 
 logger = logging.getLogger(__name__)
+CONNECTION_SECONDS = 1  # after which a lane checks its connection before a job
 PAUSE = 5  # seconds between two passes, unless a job is due more often
 GRACE_SECONDS = 60  # in a project without secure_django.conf.defaults
 # Of GRACE_SECONDS, for the process to end.
@@ -139,6 +140,7 @@ class Database:
 
     def __init__(self) -> None:
         self.was_up = True
+        self.checked_at = -math.inf
 
     def answers(self) -> bool:
         """Connect, unless the lane has a connection."""
@@ -157,6 +159,16 @@ class Database:
             logger.warning("the database answers again")
         self.was_up = is_up
         return is_up
+
+    def check_later(self, has_failed: bool) -> None:
+        """Let the next job reconnect if the database was restarted.
+
+        A check is a query, so that it is left out between jobs that work and are short.
+        """
+        now = time.monotonic()
+        if has_failed or now >= self.checked_at + CONNECTION_SECONDS:
+            self.checked_at = now
+            close_old_connections()
 
 
 def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
@@ -181,11 +193,11 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
                     pause = PAUSE
                     break
                 last_periods[job] = period
-                if run_job(job):
+                has_more = run_job(job)
+                if has_more:
                     del last_periods[job]
                     pause = 0
-                # The next job reconnects if the database was restarted.
-                close_old_connections()
+                database.check_later(has_failed=has_more is None)
     finally:
         stop.set()
 
