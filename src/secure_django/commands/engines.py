@@ -34,6 +34,7 @@ LEFT_OUT = {
     "controls": "the controls of the test site; poe test shows the project's",
     "existing": "projects that the template's tests make",
     "guard/hurried": "projects that the template's tests generate",
+    "jobs/test_processes.py": "workers and databases that the tests start",
     "photos/cloudinary/test_processes.py": "a site that the tests start",
     "photos/decoder_fuzz.py": "packages that only the repository has",
     "photos/test_answers.py": "packages that only the repository has",
