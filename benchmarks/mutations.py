@@ -3358,7 +3358,7 @@ MUTATIONS = [
     Mutation(
         "due photos claimed twice",
         "src/secure_django/due.py",
-        "if rows.filter(free, pk=key).update(**claim)",
+        "if manager.filter(free, pk=key).update(**claim)",
         "if True",
     ),
     Mutation(
