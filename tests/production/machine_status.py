@@ -18,7 +18,7 @@ import trustme
 from tests.support.machine import Machine, blocks, follow
 from tests.support.services import wait_until
 
-PARTS = 14
+PARTS = 15
 STATUS = "runuser -u site -- current/.venv/bin/python current/manage.py status"
 # A drop-in that ends a worker without signs sooner than the unit does.
 SOON = """
