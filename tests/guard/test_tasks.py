@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,19 @@ def test_failed_query_of_a_task_ends_no_transaction(
     [failure] = run(deliver.enqueue).failures
     assert failure.error is OperationalError
     assert not QueuedTask.objects.filter(name="nothing").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no CPU time")
+def test_task_that_calculates_without_end_is_stopped(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calculate() -> None:
+        while True:
+            pass
+
+    monkeypatch.setitem(works, "deliver", calculate)
+    enqueued = Enqueued(seconds=1)
+    with enqueued.kept():
+        deliver.enqueue()
+    enqueued.run()
+    assert [failure.took_too_long for failure in enqueued.failures] == [True]

@@ -121,9 +121,14 @@ class Answer(NamedTuple):
         return set(QUOTED.findall(" ".join(self.statements)))
 
     @property
+    def took_too_long(self) -> bool:
+        in_tasks = any(failure.took_too_long for failure in self.failures)
+        return in_tasks or took_too_long(self.response)
+
+    @property
     def is_cut_short(self) -> bool:
         """Return whether an exception may have hidden what else the page does."""
-        if took_too_long(self.response):
+        if self.took_too_long:
             return False  # as would each further try
         is_error = self.response.status_code == 500
         return is_error or bool(self.handled or self.failures)
@@ -218,11 +223,9 @@ class Sender:
             self.has_read = False
             forget()
             seconds = 1 if self.path in self.slow_paths else SECONDS
-            enqueued = Enqueued()
+            enqueued = Enqueued(seconds)
             with transaction.atomic(), bounded(seconds), enqueued.kept():
                 response = getattr(client, method)(url, **options)
-            if took_too_long(response):
-                self.slow_paths.add(self.path)
             text = f"{body_of(response)}\n{response.headers}"
             with in_page():
                 enqueued.run()
@@ -254,6 +257,8 @@ class Sender:
             len(enqueued.results),
             enqueued.failures,
         )
+        if self.last.took_too_long:
+            self.slow_paths.add(self.path)
         return self.last
 
     def answer(self, route: str, person: str, url: str = "") -> Answer:

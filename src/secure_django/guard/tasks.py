@@ -29,9 +29,13 @@ class Failure(NamedTuple):
     function: str = ""  # of the project that has raised it, if it is known
 
     @property
+    def took_too_long(self) -> bool:
+        return self.error is TookTooLongError
+
+    @property
     def sentence(self) -> str:
         """Return what to say of the page."""
-        if self.error is TookTooLongError:
+        if self.took_too_long:
             return (
                 f"enqueues a task that calculates for over {SECONDS} seconds: let"
                 " prepare() of the table replace what takes long"
@@ -46,7 +50,9 @@ class Failure(NamedTuple):
 class Enqueued:
     """The tasks of a request, and of each other, and what failed of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: int = SECONDS) -> None:
+        """Give each task a number of seconds of CPU time."""
+        self.seconds = seconds
         self.results: list[Any] = []
         self.failures: list[Failure] = []
 
@@ -64,7 +70,7 @@ class Enqueued:
             return Failure(errors[-1].exception_class) if errors else None
         try:
             # An error of the database ends such a transaction, and not the test's.
-            with self.kept(), transaction.atomic(), bounded():
+            with self.kept(), transaction.atomic(), bounded(self.seconds):
                 Context().run(function_of(result))
         except Exception as error:  # of a task, as a worker would record it
             return Failure(type(error), function_that_raised(error.__traceback__))
