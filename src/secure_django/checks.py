@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Info, Tags, Warning, register
 
 from secure_django import deprecation
-from secure_django.mail.outbox import has_provider
 
 PACKAGE = Path(__file__).parent
 CODE = "the code: `python -W error manage.py check` shows where"
@@ -28,7 +27,9 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
         text = "SQLite serves one machine and one writer at a time."
         hint = "Set DATABASE_URL to PostgreSQL before the site grows."
         messages.append(Info(text, hint=hint, id="secure_django.I001"))
-    if has_provider() and not getattr(settings, "EMAIL_WEBHOOK_SECRET", ""):
+    server = getattr(settings, "MAILERS", {}).get("server") or {}
+    has_provider = str(server.get("BACKEND", "")).startswith("anymail.")
+    if has_provider and not getattr(settings, "EMAIL_WEBHOOK_SECRET", ""):
         text = "EMAIL_WEBHOOK_SECRET is not set: nobody reports emails that come back."
         hint = "Set it, and enter the webhook at the provider: .env.example says how."
         messages.append(Info(text, hint=hint, id="secure_django.I002"))
