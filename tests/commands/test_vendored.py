@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from secure_django.commands import vendored
+from secure_django.commands.programs import run
 from secure_django.commands.vendored import HASHES, VENDOR, find_problems
 from secure_django.controls import test_vendored as control
 
@@ -175,3 +176,26 @@ def test_package_of_an_index_has_its_hash_in_the_lock(project: Path) -> None:
 
 def test_installed_package_is_found() -> None:
     assert vendored.find_installed() == Path(vendored.__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{VENDOR}/src/secure_django/photos/__pycache__/decoder.cpython-313.pyc",
+        "notes/__PYCACHE__/views.py",
+        "notes/fast.so",
+        "site.PTH",
+    ],
+)
+def test_compiled_code_that_git_tracks_is_named(project: Path, name: str) -> None:
+    write(project, ".gitignore", b"*.pyc\n")
+    write(project, name, b"\0")
+    git = ("git", "-C", str(project))
+    run(*git, "init", "--quiet")
+    assert find_problems(project) == []
+    run(*git, "add", "--force", name)
+    assert find_problems(project) == [
+        f"{name} is compiled code in Git: run `git rm --cached` on it"
+    ]
+    shutil.rmtree(project / "vendor")  # an index has no part in it
+    assert len(find_problems(project)) == 1

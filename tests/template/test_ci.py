@@ -30,6 +30,8 @@ type Job = dict[str, Any]
 
 MOST_MINUTES = 240  # of a job: the longest runs a third of what is scheduled
 GITLAB = ALL_ON | {"ci_scanning": "gitlab"}
+BYTECODE = "scans/bytecode.py"
+RUNS_UV = re.compile(r"^\s*uv run\b", re.MULTILINE)
 CHANGES, NEWS = {"push", "pull_request"}, {"schedule", "workflow_dispatch"}
 # What a workflow is for says what must start it: every change, or the time, since new
 # vulnerabilities and releases come without a change.
@@ -504,3 +506,31 @@ def test_dependabot_raises_whatever_names_a_version(folder: Path) -> None:
     assert not cooldowns(folder), (
         f"dependabot.yml needs a cooldown of {SHORTEST_COOLDOWN} days\n{ROW_OF_BOTS}"
     )
+
+
+def test_jobs_on_github_refuse_compiled_code_before_they_run_any(
+    pristine: Project,
+) -> None:
+    count = 0
+    for name, job in jobs(pristine(ALL_ON)):
+        texts = steps(job)
+        running = [place for place, text in enumerate(texts) if RUNS_UV.search(text)]
+        checks = [place for place, text in enumerate(texts) if BYTECODE in text]
+        if running:
+            assert checks, name
+            assert checks[0] < running[0], name
+            count += 1
+    assert count >= 6
+
+
+def test_jobs_on_gitlab_refuse_compiled_code_before_they_run_any(
+    pristine: Project,
+) -> None:
+    all_jobs = pipeline(pristine(GITLAB))
+    usual = all_jobs["default"]["before_script"]
+    count = 0
+    for name, job in all_jobs.items():
+        if "script" in job and RUNS_UV.search(script(job)):
+            assert BYTECODE in str(job.get("before_script", usual)), name
+            count += 1
+    assert count >= 6

@@ -48,6 +48,24 @@ def test_shell_scripts_say_what_they_change_and_have_no_findings(
     run(folder, "shellcheck", str(ROOT / ".ci" / "run"), *(it.name for it in scripts))
 
 
+def test_image_and_release_refuse_compiled_code_before_they_run_any(
+    pristine: Project,
+) -> None:
+    folder = pristine(ALL_ON)
+    image = (folder / "Dockerfile").read_text(encoding="utf-8")
+    copied = image.index("COPY . .")
+    checked = image.index("RUN python -I scans/bytecode.py --all")
+    assert copied < checked < image.index("uv sync --locked")
+    assert checked < image.index("python -m compileall -qf")
+
+    release = (folder / "deploy" / "release").read_text(encoding="utf-8")
+    unpacked = release.index("git archive")
+    checked = release.index('scans/bytecode.py" --all')
+    assert unpacked < checked < release.index("uv sync --locked")
+    assert release.index("uv sync --locked") < release.index("compileall -qf")
+    assert release.index("compileall -qf") < release.index("manage.py collectstatic")
+
+
 # Ignored files
 
 

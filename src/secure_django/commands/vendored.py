@@ -6,6 +6,9 @@ It names each file that is missing, changed or not of the release, there and in 
 installed copy. vendor/secure-django.sha256 has the hashes, in the format of sha256sum,
 and .cruft.json has the hash of this list. That nobody changed all three on purpose,
 `poe template-update` finds, which generates the release anew.
+
+It also names compiled code that Git tracks, anywhere in the project: Python runs it in
+place of the text that a review has seen.
 """
 
 import hashlib
@@ -15,12 +18,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from secure_django.commands.programs import NotRun, run
+
 VENDOR = "vendor/secure-django"
 HASHES = "vendor/secure-django.sha256"
 RECORD = ".cruft.json"
 SOURCE = "src/secure_django/"
 # What Python and desktops leave in folders.
 LEFTOVERS = {"__pycache__", ".DS_Store"}
+# As scans/bytecode.py of a project has them.
+COMPILED = (".pyc", ".pyd", ".pyo", ".pth", ".so")
 ADVICE = """\
 Restore the files with Git, and run `uv sync --reinstall-package secure-django`: \
 what a project changes without an edit is in secure_django/docs/seams.md."""
@@ -78,10 +85,31 @@ def find_problems(root: Path) -> list[str]:
 
     Without vendor/, the package is from an index: uv.lock has its hash.
     """
+    problems = [
+        f"{name} is compiled code in Git: run `git rm --cached` on it"
+        for name in compiled_names(root)
+    ]
+    if (root / VENDOR).is_dir():
+        problems += compare_copies(root)
+    return problems
+
+
+def compiled_names(root: Path) -> list[str]:
+    """Return the compiled files that Git tracks; none, if the folder is no clone."""
+    try:
+        listing = run("git", "-C", str(root), "ls-files", "-z", "--recurse-submodules")
+    except NotRun:
+        return []
+    return [name for name in listing.split("\0") if is_compiled(name.casefold())]
+
+
+def is_compiled(name: str) -> bool:
+    return "__pycache__" in name.split("/") or name.endswith(COMPILED)
+
+
+def compare_copies(root: Path) -> list[str]:
     vendor = root / VENDOR
     hashes = root / HASHES
-    if not vendor.is_dir():
-        return []
     if not hashes.is_file():
         return [f"{HASHES} is missing"]
     released = read_hashes(hashes)
