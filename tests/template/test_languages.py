@@ -63,7 +63,7 @@ GERMAN = {
 }
 PAGES = """
 from secure_django.web.error_pages import error_page
-from django.test import Client
+from django.test import Client, RequestFactory
 from gallery.models import Picture
 from users.models import User
 from secure_django.photos.models import Photo
@@ -80,7 +80,7 @@ picture = Picture.objects.create(
 )
 client = Client(headers={"host": "localhost"})
 print(client.get("/").content.decode())
-print(error_page(None, name="404").content.decode())
+print(error_page(RequestFactory().get("/"), name="404").content.decode())
 client.force_login(user)
 for path in ("/photos/upload/", "/photos/mine/", photo.get_absolute_url()):
     print(client.get(path).content.decode())

@@ -873,6 +873,37 @@ def test_project_between_releases_is_told_and_updated(
     assert_nothing_is_lost(project, without="gallery/")
 
 
+def test_project_updates_from_commit_to_commit_before_the_first_release(
+    alone: tuple[Machine, Path], tmp_path: Path
+) -> None:
+    machine, origin = alone
+    run(origin, "git", "tag", "--delete", f"v{RELEASE}")
+    clone = tmp_path / "cloned"
+    run(tmp_path, "git", "clone", "--quiet", str(origin), str(clone))
+    project = bake(clone, tmp_path / "generated", **ALL_OFF)
+    commit(project, "Start")
+    start = record_of(project)["commit"]
+    assert f"Nothing to do: this project has {start}" in machine.run(project, *UPDATE)
+
+    output = machine.run(project, *UPDATE, "--answer", "gallery=yes")
+    assert f"Merged other answers into {start}." in output
+    assert (project / "gallery" / "models.py").is_file()
+    commit(project, "Take the gallery")
+
+    (origin / RAW / "between.md").write_text("# Between\n", encoding="utf-8")
+    commit(origin, "Prepare more")
+    output = machine.run(project, *UPDATE)
+    head = run(origin, "git", "rev-parse", "HEAD").strip()
+    assert f"Merged {head} over {start}." in output
+    assert (project / "between.md").is_file()
+    assert record_of(project)["commit"] == head
+    commit(project, "Take the commit")
+
+    assert "It has none yet" in refuse(project, machine, RELEASE)
+    publish_next(origin)
+    assert f"Merged v{NEXT} over {head}." in machine.run(project, *UPDATE)
+
+
 def test_prompts_of_the_release_keep_the_answers(
     alone: tuple[Machine, Path], started: Project
 ) -> None:

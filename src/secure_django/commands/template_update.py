@@ -1,8 +1,9 @@
 """Merge a release of the template into this project: the newest, or the named one.
 
-Nothing is committed. With answers alone, it merges what they add or remove. .cruft.json
-names the template, whose update.py does the merge. With `patch`, it keeps this
-project's changes of vendor/secure-django in a patch instead of refusing them.
+Before the first release, it merges the newest commit. Nothing is committed. With
+answers alone, it merges what they add or remove. .cruft.json names the template, whose
+update.py does the merge. With `patch`, it keeps this project's changes of
+vendor/secure-django in a patch instead of refusing them.
 """
 
 import json
@@ -52,7 +53,7 @@ def read_record() -> dict[str, Any]:
 
 
 def clone_template(folder: str, template: str, wanted: str) -> str:
-    """Clone the template into a folder, at a release; return the release's tag."""
+    """Clone the template into a folder, at a release; return its tag or commit."""
     run("git", "clone", "--quiet", "--", template, folder)
     release = find_release(folder, wanted)
     run("git", "-C", folder, "checkout", "--quiet", "--detach", release)
@@ -60,13 +61,26 @@ def clone_template(folder: str, template: str, wanted: str) -> str:
 
 
 def find_release(folder: str, wanted: str) -> str:
-    """Return the tag of the wanted release, or else of the newest."""
+    """Return the tag of the wanted release, or else of the newest.
+
+    Before the first release, it is the newest commit.
+    """
     output = run("git", "-C", folder, "tag", "--sort=v:refname")
     tags = re.findall(r"^v\d+\.\d+\.\d+$", output, re.MULTILINE)
-    release = tags[-1] if tags else "v1.0.0"
     if wanted:
         release = f"v{wanted.removeprefix('v')}"
-    if release not in tags:
-        names = ", ".join(tags) or "none"
-        sys.exit(f"The template has no release {release}. Its releases: {names}.")
-    return release
+        check_release(release, tags)
+        return release
+    if tags:
+        return str(tags[-1])
+    return run("git", "-C", folder, "rev-parse", "HEAD").strip()
+
+
+def check_release(release: str, tags: list[str]) -> None:
+    """End with a sentence unless the template has a release."""
+    if release in tags:
+        return
+    names = f"Its releases: {', '.join(tags)}."
+    if not tags:
+        names = "It has none yet: without a number, its newest commit is taken."
+    sys.exit(f"The template has no release {release}. {names}")
