@@ -328,3 +328,5 @@ def test_rename_keeps_stored_values(tmp_path: Path) -> None:
     printed = change("Memo", fields, READ)
     assert "No changes detected" in printed
     assert "(1, '', 'A secret', 'A secret that was copied')" in printed
+    fields += "\n    label = EncryptedTextField(default='of old rows')"
+    assert "'A secret that was copied', 'of old rows')" in change("Memo", fields, READ)

@@ -319,6 +319,22 @@ def test_every_way_to_read_and_write_a_field_has_its_context(
     assert rows.get().original_name == "sea.jpg"
 
 
+def test_form_that_sends_the_placeholder_back_keeps_the_text(
+    user: User, settings: Settings, login: Login
+) -> None:
+    User.objects.update(name="Ada")
+    usual_keys = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    url = "/accounts/profile/"
+    client = login(user)
+    assert UNREADABLE in client.get(url).text
+    client.post(url, {"name": UNREADABLE})
+    settings.FIELD_ENCRYPTION_KEYS = usual_keys
+    assert User.objects.get().name == "Ada"
+    client.post(url, {"name": "Eve"})
+    assert User.objects.get().name == "Eve"
+
+
 def test_fixture_has_the_text_and_is_bound_again(user: User, tmp_path: Path) -> None:
     User.objects.update(name="Ada")
     fixture = tmp_path / "users.json"
