@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.db import models
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 from django.test.utils import isolate_apps
 
@@ -202,6 +203,14 @@ def test_two_columns_have_no_context_in_common() -> None:
     assert find_ids(find_shared_contexts(fields)) == ["E803", "E803"]
     own = make_fields("notes.note.text2", "notes", "Note", "text")
     assert not [*find_shared_contexts(renamed | own)]
+
+
+def test_migrations_that_need_a_merge_are_not_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conflicts = {"notes": ["0002_text", "0002_body"]}
+    monkeypatch.setattr(MigrationLoader, "detect_conflicts", lambda self: conflicts)
+    assert fields_of_migrations() == {}
 
 
 @isolate_apps("example")
