@@ -292,7 +292,8 @@ class Migration(migrations.Migration):
 def run_project(folder: Path, code: str) -> str:
     """Run code in a project, answer each question by yes, and return the output."""
     process = subprocess.run(
-        [sys.executable, "-c", code],
+        # Without bytecode (-B): two versions of a file may have one time and one size.
+        [sys.executable, "-B", "-c", code],
         cwd=folder,
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "notes.settings"},
         input="y\n" * 9,
