@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.db import models
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 from django.test.utils import isolate_apps
 
@@ -204,6 +205,14 @@ def test_two_columns_have_no_context_in_common() -> None:
     assert not [*find_shared_contexts(renamed | own)]
 
 
+def test_migrations_that_need_a_merge_are_not_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conflicts = {"notes": ["0002_text", "0002_body"]}
+    monkeypatch.setattr(MigrationLoader, "detect_conflicts", lambda self: conflicts)
+    assert fields_of_migrations() == {}
+
+
 @isolate_apps("example")
 def test_second_model_of_one_table_has_the_context_of_the_first() -> None:
     class Note(models.Model):  # noqa: DJ008
@@ -283,7 +292,8 @@ class Migration(migrations.Migration):
 def run_project(folder: Path, code: str) -> str:
     """Run code in a project, answer each question by yes, and return the output."""
     process = subprocess.run(
-        [sys.executable, "-c", code],
+        # Without bytecode (-B): two versions of a file may have one time and one size.
+        [sys.executable, "-B", "-c", code],
         cwd=folder,
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "notes.settings"},
         input="y\n" * 9,
