@@ -2080,8 +2080,8 @@ MUTATIONS = [
     Mutation(
         "sessions in a backup",
         BACKUPS,
-        '"secure_django_lastrun|secure_django_mail|django_cache|django_session"',
-        '"secure_django_lastrun|secure_django_mail|django_cache"',
+        '"|secure_django_session|usersessions_usersession"',
+        '"|usersessions_usersession"',
     ),
     Mutation(
         "dump that was killed taken for whole",
