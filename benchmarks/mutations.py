@@ -2062,20 +2062,20 @@ MUTATIONS = [
     Mutation(
         "file names not encrypted",
         "src/secure_django/encryption.py",
-        "return None if text is None else encrypt(text)",
+        "return None if text is None else encrypt(text, self.context)",
         "return text",
     ),
     Mutation(
         "ciphertext shown for a wrong key",
         "src/secure_django/encryption.py",
-        'Unreadable(_("(cannot be decrypted: its key is missing)"))',
-        "Unreadable(value)",
+        'Unreadable(_("(cannot be decrypted)"))',
+        "Unreadable(token)",
     ),
     Mutation(
         "value whose key is missing overwritten",
         "src/secure_django/encryption.py",
-        "return text.token",
-        "return encrypt(text)",
+        "return self.get_token(text)",
+        "return encrypt(text, self.context)",
     ),
     Mutation(
         "sessions in a backup",
@@ -3619,8 +3619,8 @@ MUTATIONS = [
     Mutation(
         "second factors not encrypted",
         "src/secure_django/accounts/adapters.py",
-        "staticmethod(encryption.encrypt)",
-        "staticmethod(str)",
+        "return encryption.encrypt(text, FACTOR_CONTEXT)",
+        "return text",
     ),
     Mutation(
         "second factor not required for staff",

@@ -22,6 +22,9 @@ from secure_django.models import Mail
 
 __all__ = ["AccountAdapter", "SecondFactorAdapter"]
 
+# Of the column `data` of allauth's Authenticator. allauth does not say of which kind of
+# factor a secret is.
+FACTOR_CONTEXT = "mfa.authenticator.data"
 CODE_TIMEOUT = timedelta(seconds=settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT)
 
 
@@ -113,8 +116,11 @@ class AccountAdapter(adapters.AccountAdapter):
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    encrypt = staticmethod(encryption.encrypt)
-    decrypt = staticmethod(encryption.decrypt)
+    def encrypt(self, text: str) -> str:
+        return encryption.encrypt(text, FACTOR_CONTEXT)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return encryption.decrypt(encrypted_text, FACTOR_CONTEXT)
 
     def get_totp_issuer(self) -> str:
         return str(settings.SITE_NAME)

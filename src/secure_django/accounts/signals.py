@@ -16,6 +16,7 @@ from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
+from secure_django.accounts.adapters import FACTOR_CONTEXT
 from secure_django.accounts.middleware import SECOND_FACTORS
 from secure_django.encryption import encryption_key_rotated, rotate
 from secure_django.logging import log_event
@@ -121,5 +122,7 @@ def second_factors(**kwargs: Any) -> tuple[type[Authenticator], str, Rotate]:
 
 
 def rotate_secrets(data: dict[str, Any]) -> dict[str, Any]:
-    rotated = {name: rotate(data[name]) for name in SECRETS if name in data}
+    rotated = {
+        name: rotate(data[name], FACTOR_CONTEXT) for name in SECRETS if name in data
+    }
     return data | rotated

@@ -213,8 +213,7 @@ def find_task(name: str) -> Task | None:
 def read_json(text: str) -> Any:
     """Return the value of an encrypted field; raise MissingKeyError without its key."""
     if isinstance(text, Unreadable):
-        message = "FIELD_ENCRYPTION_KEYS lacks the key of this task's row."
-        raise MissingKeyError(message)
+        raise MissingKeyError(text.reason)
     return json.loads(text)
 
 

@@ -59,7 +59,8 @@ class Migration(migrations.Migration):
                 (
                     "content",
                     secure_django.encryption.EncryptedTextField(
-                        help_text="As JSON: the sender, the recipients and the MIME message."
+                        context="secure_django.mail.content",
+                        help_text="As JSON: the sender, the recipients and the MIME message.",
                     ),
                 ),
                 ("expires_at", models.DateTimeField()),

@@ -94,19 +94,24 @@ class Migration(migrations.Migration):
                 (
                     "arguments",
                     secure_django.encryption.EncryptedTextField(
-                        help_text="As JSON: args and kwargs."
+                        context="secure_django.queuedtask.arguments",
+                        help_text="As JSON: args and kwargs.",
                     ),
                 ),
                 (
                     "result",
                     secure_django.encryption.EncryptedTextField(
-                        help_text="As JSON.", null=True
+                        context="secure_django.queuedtask.result",
+                        help_text="As JSON.",
+                        null=True,
                     ),
                 ),
                 (
                     "errors",
                     secure_django.encryption.EncryptedTextField(
-                        help_text="As JSON: Django's TaskError.", null=True
+                        context="secure_django.queuedtask.errors",
+                        help_text="As JSON: Django's TaskError.",
+                        null=True,
                     ),
                 ),
             ],

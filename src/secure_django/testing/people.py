@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.models import EmailAddress
 
-from secure_django.encryption import encrypt
-
 if TYPE_CHECKING:
     from allauth.mfa.models import Authenticator
 
@@ -38,6 +36,7 @@ def code(secret: str = SECRET) -> str:
 
 def add_second_factor(user: Any) -> "Authenticator":
     from allauth.mfa.models import Authenticator
+    from allauth.mfa.utils import encrypt
 
     data = {"secret": encrypt(SECRET)}
     return Authenticator.objects.get_or_create(
@@ -48,6 +47,7 @@ def add_second_factor(user: Any) -> "Authenticator":
 def recovery_codes(user: Any) -> list[str]:
     """Return the unused recovery codes of a user. Generate them if there are none."""
     from allauth.mfa.models import Authenticator
+    from allauth.mfa.utils import encrypt
 
     data = {"seed": encrypt(secrets.token_hex(40)), "used_mask": 0}
     kind = Authenticator.Type.RECOVERY_CODES

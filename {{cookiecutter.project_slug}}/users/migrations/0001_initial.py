@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('email', models.EmailField(error_messages={'unique': 'An account with this email already exists.'}, max_length=254, unique=True, verbose_name='email')),
-                ('name', secure_django.encryption.EncryptedTextField(blank=True, default='', help_text='As others see it.', max_length=100, validators=[secure_django.validators.validate_one_line], verbose_name='name')),
+                ('name', secure_django.encryption.EncryptedTextField(blank=True, context='users.user.name', default='', help_text='As others see it.', max_length=100, validators=[secure_django.validators.validate_one_line], verbose_name='name')),
                 ('is_active', models.BooleanField(default=True, help_text='Clear this instead of deleting the account. It ends all sessions at once.', verbose_name='active')),
                 ('is_staff', models.BooleanField(default=False, help_text='Can log in to the admin.', verbose_name='staff')),
                 ('decision_emails', models.BooleanField(default=True, help_text='Tell this user by email what was decided about their photos.', verbose_name='emails about decisions')),

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -8,7 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Value
 
-from secure_django.encryption import EncryptedTextField, encryption_key_rotated, rotate
+from secure_django.encryption import (
+    ContextError,
+    EncryptedTextField,
+    encryption_key_rotated,
+    rotate,
+)
 
 type Rotate = Callable[[Any], Any]  # returns a stored value with a token of the new key
 
@@ -19,7 +25,8 @@ PROGRESS_SECONDS = 5
 
 class Command(BaseCommand):
     help = (
-        "Re-encrypt all data with the first of FIELD_ENCRYPTION_KEYS."
+        "Re-encrypt all data with the first of FIELD_ENCRYPTION_KEYS, and bind what a"
+        " release before contexts has encrypted to its column."
         " After a stop, run it again to go on."
     )
 
@@ -28,13 +35,14 @@ class Command(BaseCommand):
         for model in apps.get_models():
             for field in model._meta.local_fields:
                 if isinstance(field, EncryptedTextField):
-                    self.rotate_field(model, field.name, rotate)
+                    rotate_token = partial(rotate, context=field.context)
+                    self.rotate_field(model, field.name, rotate_token)
         targets: list[tuple[Any, Any]] = encryption_key_rotated.send(sender=type(self))
         for _, target in targets:
             self.rotate_field(*target)
         if self.failed:
             raise CommandError(
-                f"{self.failed} rows could not be decrypted."
+                f"{self.failed} rows could not be decrypted: see the lines above."
                 " Keep the old keys and add the missing one."
             )
         self.stdout.write(KEEP_KEYS)
@@ -77,12 +85,17 @@ class Command(BaseCommand):
         for row in rows:
             try:
                 value = rotate(row.stored)
+            except ContextError as error:
+                self.report(row, str(error))
+                continue
             except InvalidToken:
-                self.failed += 1
-                label = row._meta.label
-                self.stderr.write(f"{label} {row.pk}: no key decrypts its {name}")
+                self.report(row, f"no key decrypts its {name}")
                 continue
             if value != row.stored:
                 row.stored = value
                 changed.append(row)
         return changed
+
+    def report(self, row: Any, reason: str) -> None:
+        self.failed += 1
+        self.stderr.write(f"{row._meta.label} {row.pk}: {reason}")

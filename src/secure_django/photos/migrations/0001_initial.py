@@ -50,7 +50,8 @@ class Migration(migrations.Migration):
                 (
                     "original_name",
                     secure_django.encryption.EncryptedTextField(
-                        help_text="The name of the uploaded file. It often names a place or a person."
+                        context="secure_django_photos.photo.original_name",
+                        help_text="The name of the uploaded file. It often names a place or a person.",
                     ),
                 ),
                 (

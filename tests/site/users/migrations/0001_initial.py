@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                     "name",
                     secure_django.encryption.EncryptedTextField(
                         blank=True,
+                        context="users.user.name",
                         default="",
                         help_text="As others see it.",
                         max_length=100,
