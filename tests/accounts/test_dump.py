@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core import mail
@@ -69,7 +70,7 @@ def begin_a_second_factor(client: HTTPSClient, user: User) -> None:
 def set_up_a_second_factor(client: HTTPSClient, user: User) -> None:
     begin_a_second_factor(client, user)
     client.post(ACTIVATE, {"code": code(SECRETS[-1])})
-    assert user.authenticator_set.exists()
+    assert is_mfa_enabled(user)
 
 
 def begin_to_prove_it_again(client: HTTPSClient, user: User) -> None:

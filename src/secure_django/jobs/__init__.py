@@ -87,7 +87,7 @@ def delete_expired() -> None:
     """
     if apps.is_installed("django.contrib.sessions"):
         call_command("clearsessions")
-        # Sessions from before the project took the package's store.
+        # Of a project that had Django's store before. Its rows have cookies.
         db.SessionStore.clear_expired()
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
