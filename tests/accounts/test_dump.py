@@ -20,7 +20,7 @@ from tests.accounts.test_signup import CONFIRM, emailed_code, sign_up
 from users.models import User
 
 # A stopped clock: no code of an authenticator app expires.
-pytestmark = [pytest.mark.control("dump"), pytest.mark.usefixtures("travel")]
+pytestmark = pytest.mark.usefixtures("travel")
 
 EMAIL = "/accounts/email/"
 ACTIVATE = "/accounts/2fa/totp/activate/"
@@ -127,6 +127,7 @@ FLOWS = [
 ]
 
 
+@pytest.mark.control("dump")
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.__name__)
 def test_dump_of_the_database_is_no_log_in(
     flow: Callable[[HTTPSClient, User], None], client: HTTPSClient, user: User

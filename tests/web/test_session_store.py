@@ -24,6 +24,7 @@ from users.models import User
 COOKIE = project_settings.SESSION_COOKIE_NAME
 
 
+@pytest.mark.control("dump")
 def test_row_has_a_hash_of_the_key_and_data_that_nobody_reads(db: None) -> None:
     session = SessionStore()
     session["seed"] = "secret of a second factor"
