@@ -24,3 +24,17 @@ def test_module_passes_on_postgresql(module: str, postgresql: Database) -> None:
 def test_odd_requests_do_not_fail_on_postgresql(postgresql: Database) -> None:
     url = postgresql()
     run_in_place("tests/web/test_fuzz.py", TEST_DATABASE_URL=url, FUZZ_SEED="12")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "tests/accounts/test_dump.py",
+        "tests/accounts/test_session_list.py",
+        "tests/web/test_session_store.py",
+    ],
+)
+def test_sessions_are_hashes_on_postgresql(module: str, postgresql: Database) -> None:
+    report = run_in_place(module, TEST_DATABASE_URL=postgresql())
+    assert " passed" in report
+    assert " skipped" not in report

@@ -1,11 +1,11 @@
 """Rows of sessions: what they have, what opens them, and what is left without a key."""
 
-import asyncio
 import logging
 from datetime import timedelta
 from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
 from cryptography.fernet import Fernet
 from django.conf import settings as project_settings
 from django.contrib.sessions.backends.base import UpdateError
@@ -99,7 +99,6 @@ def test_code_that_knows_the_hash_finds_compares_and_ends_a_session(db: None) ->
     assert not SessionStore().exists(key)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_store_works_in_async_views(client: HTTPSClient, user: User) -> None:
     async def visit() -> None:
         session = SessionStore()
@@ -117,7 +116,7 @@ def test_store_works_in_async_views(client: HTTPSClient, user: User) -> None:
         assert await (await client.asession()).aget("_auth_user_id") == str(user.pk)
         await SessionStore.aclear_expired()
 
-    asyncio.run(visit())
+    async_to_sync(visit)()
     assert is_logged_in(client)
 
 
