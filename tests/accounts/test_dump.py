@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -24,104 +25,122 @@ pytestmark = pytest.mark.usefixtures("travel")
 
 EMAIL = "/accounts/email/"
 ACTIVATE = "/accounts/2fa/totp/activate/"
-REAUTHENTICATE = "/accounts/reauthenticate/"
 CHANGED = "a harbor at noon"
-SECRETS: list[str] = []
+COOKIE = settings.SESSION_COOKIE_NAME
+type Flow = Callable[[HTTPSClient, User], list[str]]
 
 
-def cookie_of(client: HTTPSClient) -> str:
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+# Each flow returns what a copy of the database must not show, beside the cookie.
 
 
-def visit(client: HTTPSClient, user: User) -> None:
+def visit(client: HTTPSClient, user: User) -> list[str]:
     client.get(
         "/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
     )
+    return []
 
 
-def log_in_with_a_code(client: HTTPSClient, user: User) -> None:
+def log_in_with_a_code(client: HTTPSClient, user: User) -> list[str]:
     add_second_factor(user)
     log_in(client, user.email)
     client.post("/accounts/2fa/authenticate/", {"code": code()})
     assert is_logged_in(client)
+    return []
 
 
-def log_in_by_passkey(client: HTTPSClient, user: User) -> None:
+def log_in_by_passkey(client: HTTPSClient, user: User) -> list[str]:
     passkey = add_passkey(user)
     answer(client, passkey, options(client), user)
     assert is_logged_in(client)
+    return []
 
 
-def sign_up_with_a_code(client: HTTPSClient, user: User) -> None:
+def begin_a_sign_up(client: HTTPSClient, user: User) -> list[str]:
     sign_up(client)
-    client.post(CONFIRM, {"code": emailed_code()})
+    return [emailed_code()]
+
+
+def finish_a_sign_up(client: HTTPSClient, user: User) -> list[str]:
+    (sent_code,) = begin_a_sign_up(client, user)
+    client.post(CONFIRM, {"code": sent_code})
     assert is_logged_in(client)
+    return []
 
 
-def wait_for_the_code_of_a_sign_up(client: HTTPSClient, user: User) -> None:
-    sign_up(client)
-
-
-def begin_a_second_factor(client: HTTPSClient, user: User) -> None:
+def begin_a_second_factor(client: HTTPSClient, user: User) -> list[str]:
     log_in(client, user.email)
-    SECRETS.append(client.get(ACTIVATE).context["form"].secret)
+    return [client.get(ACTIVATE).context["form"].secret]
 
 
-def set_up_a_second_factor(client: HTTPSClient, user: User) -> None:
-    begin_a_second_factor(client, user)
-    client.post(ACTIVATE, {"code": code(SECRETS[-1])})
+def set_up_a_second_factor(client: HTTPSClient, user: User) -> list[str]:
+    (secret,) = begin_a_second_factor(client, user)
+    client.post(ACTIVATE, {"code": code(secret)})
     assert is_mfa_enabled(user)
+    return [secret]
 
 
-def begin_to_prove_it_again(client: HTTPSClient, user: User) -> None:
+def send_a_form_that_asks_for_the_password(
+    client: HTTPSClient, user: User
+) -> list[str]:
     log_in(client, user.email)
     device = client.cookies[settings.DEVICE_COOKIE_NAME].value
     client.post(EMAIL, {"email": "next@example.com", "action_add": ""})
-    SECRETS.extend([device, "next@example.com", "next%40example.com"])
+    return [device, "next@example.com", "next%40example.com"]
 
 
-def prove_it_again(client: HTTPSClient, user: User) -> None:
-    """Resume the stored POST: the code for the new email is sent."""
+def resume_the_form_with_the_password(client: HTTPSClient, user: User) -> list[str]:
+    """Send a form, and the password. The site then takes what was sent first."""
     log_in(client, user.email)
     response = client.post(EMAIL, {"email": "next@example.com", "action_add": ""})
     client.post(response.headers["Location"], {"password": PASSWORD})
     assert mail.outbox[-1].to == ["next@example.com"]
+    return [emailed_code()]
 
 
-def change_the_email(client: HTTPSClient, user: User) -> None:
-    prove_it_again(client, user)
-    client.post(CONFIRM, {"code": emailed_code()})
+def change_the_email(client: HTTPSClient, user: User) -> list[str]:
+    (sent_code,) = resume_the_form_with_the_password(client, user)
+    client.post(CONFIRM, {"code": sent_code})
     user.refresh_from_db()
     assert user.email == "next@example.com"
+    return []
 
 
-def reset_the_password(client: HTTPSClient, user: User) -> None:
+def open_the_link_of_a_reset(client: HTTPSClient, user: User) -> list[str]:
     client.post("/accounts/password/reset/", {"email": user.email})
-    link = re.search(r"https://\S+/reset/key/\S+", str(mail.outbox[-1].body))
+    link = re.search(r"https://\S+/reset/key/\w+-(\S+)/", str(mail.outbox[-1].body))
     assert link, "the email has no link"
-    form = client.get(link[0]).headers["Location"]
+    client.get(link[0])
+    return [link[1]]
+
+
+def reset_the_password(client: HTTPSClient, user: User) -> list[str]:
+    (token,) = open_the_link_of_a_reset(client, user)
+    form = f"/accounts/password/reset/key/{user_pk_to_url_str(user)}-set-password/"
     client.post(form, {"password1": CHANGED, "password2": CHANGED})
     assert is_logged_in(client)
+    return [token]
 
 
-def change_the_password(client: HTTPSClient, user: User) -> None:
+def change_the_password(client: HTTPSClient, user: User) -> list[str]:
     log_in(client, user.email)
     passwords = {"oldpassword": PASSWORD, "password1": CHANGED, "password2": CHANGED}
     client.post("/accounts/password/change/", passwords)
     assert is_logged_in(client)
+    return []
 
 
 FLOWS = [
     visit,
     log_in_with_a_code,
     log_in_by_passkey,
-    sign_up_with_a_code,
-    wait_for_the_code_of_a_sign_up,
+    begin_a_sign_up,
+    finish_a_sign_up,
     begin_a_second_factor,
     set_up_a_second_factor,
-    begin_to_prove_it_again,
-    prove_it_again,
+    send_a_form_that_asks_for_the_password,
+    resume_the_form_with_the_password,
     change_the_email,
+    open_the_link_of_a_reset,
     reset_the_password,
     change_the_password,
 ]
@@ -130,14 +149,13 @@ FLOWS = [
 @pytest.mark.control("dump")
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.__name__)
 def test_dump_of_the_database_is_no_log_in(
-    flow: Callable[[HTTPSClient, User], None], client: HTTPSClient, user: User
+    flow: Flow, client: HTTPSClient, user: User
 ) -> None:
-    SECRETS.clear()
     verify_email(user)
     cache.set("dump", "of the cache")
     assert find_in_dump("of the cache"), "The cache is elsewhere: search it too."
-    flow(client, user)
-    for secret in [cookie_of(client), *SECRETS]:
+    secrets = flow(client, user)
+    for secret in [client.cookies[COOKIE].value, *secrets]:
         assert not find_in_dump(secret)
     values = {value for _, value in stored_values()}
     hashes = {
@@ -148,5 +166,5 @@ def test_dump_of_the_database_is_no_log_in(
         assert SessionStore(value.decode(errors="replace")).load() == {}
     for key in hashes:
         thief = HTTPSClient()
-        thief.cookies[settings.SESSION_COOKIE_NAME] = str(key)
+        thief.cookies[COOKIE] = str(key)
         assert not is_logged_in(thief)
