@@ -2105,7 +2105,7 @@ MUTATIONS = [
     Mutation(
         "value whose key is missing overwritten",
         "src/secure_django/encryption.py",
-        "return self.get_token(text)",
+        "return token_of(text, self.context)",
         "return encrypt(text, self.context)",
     ),
     Mutation(

@@ -26,6 +26,10 @@ def test_odd_requests_do_not_fail_on_postgresql(postgresql: Database) -> None:
     run_in_place("tests/web/test_fuzz.py", TEST_DATABASE_URL=url, FUZZ_SEED="12")
 
 
+def test_rotation_locks_and_binds_rows_on_postgresql(postgresql: Database) -> None:
+    run_in_place("tests/test_encryption.py", TEST_DATABASE_URL=postgresql())
+
+
 @pytest.mark.parametrize(
     "module",
     [

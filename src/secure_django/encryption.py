@@ -115,6 +115,26 @@ class Unreadable(str):
     reason: str
 
 
+def make_unreadable(token: str, context: str, reason: str) -> Unreadable:
+    logger.error("%s", reason)
+    unreadable = Unreadable(_("(cannot be decrypted)"))
+    unreadable.token = token
+    unreadable.context = context
+    unreadable.reason = reason
+    return unreadable
+
+
+def token_of(unreadable: Unreadable, context: str) -> str:
+    """Return the token of a text that is stored again in the same column."""
+    if unreadable.context != context:
+        message = (
+            f"A text of {unreadable.context} cannot be stored in {context},"
+            " since it cannot be decrypted."
+        )
+        raise ValueError(message)
+    return unreadable.token
+
+
 class EncryptedTextField(models.TextField):
     """Store text as a Fernet token and None as NULL.
 
@@ -156,18 +176,8 @@ class EncryptedTextField(models.TextField):
     def get_prep_value(self, value: Any) -> str | None:
         text = super().get_prep_value(value)
         if isinstance(text, Unreadable):
-            return self.get_token(text)
+            return token_of(text, self.context)
         return None if text is None else encrypt(text, self.context)
-
-    def get_token(self, unreadable: Unreadable) -> str:
-        """Return the token of a text that is stored again, in the same column."""
-        if unreadable.context != self.context:
-            message = (
-                f"A text of {unreadable.context} cannot be stored in {self.context},"
-                " since it cannot be decrypted."
-            )
-            raise ValueError(message)
-        return unreadable.token
 
     def from_db_value(
         self, value: str | None, expression: Any, connection: BaseDatabaseWrapper
@@ -177,20 +187,15 @@ class EncryptedTextField(models.TextField):
         try:
             return decrypt(value, self.context)
         except ContextError as error:
-            return self.make_unreadable(value, str(error))
+            return make_unreadable(value, self.context, str(error))
         except InvalidToken:
-            return self.make_unreadable(
-                value,
-                f"{self.context}: FIELD_ENCRYPTION_KEYS lacks the key of a value.",
-            )
+            reason = f"{self.context}: FIELD_ENCRYPTION_KEYS lacks the key of a value."
+            return make_unreadable(value, self.context, reason)
 
-    def make_unreadable(self, token: str, reason: str) -> Unreadable:
-        logger.error("%s", reason)
-        unreadable = Unreadable(_("(cannot be decrypted)"))
-        unreadable.token = token
-        unreadable.context = self.context
-        unreadable.reason = reason
-        return unreadable
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        """Keep a text whose placeholder a form shows and sends back."""
+        if data != self.value_from_object(instance):
+            super().save_form_data(instance, data)
 
     def value_to_string(self, obj: models.Model) -> str:
         """Return the text for a dump, which must not replace it by the placeholder."""

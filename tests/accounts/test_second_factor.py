@@ -19,6 +19,7 @@ from django.urls import include, path
 from pytest_django import Settings
 
 from config import urls
+from secure_django.encryption import ContextError, encrypt
 from secure_django.guard.access import ROUTES, open_page, outcome, row_for
 from secure_django.guard.world import World
 from secure_django.testing import (
@@ -385,6 +386,27 @@ def test_second_factor_secrets_are_encrypted_and_rotated(
     totp, codes = Authenticator.objects.order_by("-type")
     assert totp.wrap().validate_code(code())
     assert codes.wrap().get_unused_codes() == unused
+
+
+@pytest.mark.control("fernet")
+def test_second_factor_has_no_secret_of_another_column(
+    user: User, settings: Settings
+) -> None:
+    factor = add_second_factor(user)
+    factor.data["secret"] = encrypt(SECRET, "users.user.name")
+    factor.save()
+    with pytest.raises(ContextError, match=r"^mfa.authenticator.data: .* users.user"):
+        factor.wrap().validate_code(code())
+    with pytest.raises(CommandError, match=r"^1 "):
+        call_command("rotate_encryption", stderr=StringIO())
+    # Of a release before contexts.
+    key = Fernet(settings.FIELD_ENCRYPTION_KEYS[0])
+    factor.data["secret"] = key.encrypt(SECRET.encode()).decode()
+    factor.save()
+    with pytest.raises(ContextError, match="rotate_encryption"):
+        factor.wrap().validate_code(code())
+    call_command("rotate_encryption", stdout=StringIO())
+    assert Authenticator.objects.get().wrap().validate_code(code())
 
 
 @pytest.mark.control("V6.3.7")
