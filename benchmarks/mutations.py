@@ -72,6 +72,7 @@ LIMITS = "src/secure_django/photos/limits.py"
 TURNS = "src/secure_django/turns.py"
 FORM_TURNS = "src/secure_django/login/middleware.py"
 DEVICES = "src/secure_django/login/devices.py"
+SESSIONS = "src/secure_django/sessions.py"
 PROXIES = "src/secure_django/web/proxies.py"
 UNAVAILABLE = "src/secure_django/web/unavailable.py"
 DRIVER = "src/secure_django/postgresql/driver.py"
@@ -728,6 +729,36 @@ MUTATIONS = [
         'env.read("SECRET_KEY", conf.secret_key, bytes(range(48, 123)).decode())',
     ),
     # Sessions and log-in
+    Mutation(
+        "keys of sessions stored as they are",
+        SESSIONS,
+        "return None if key is None else str(hash_key(key))",
+        "return key",
+    ),
+    Mutation(
+        "hash of a session's key taken for its key",
+        SESSIONS,
+        "if isinstance(key, KeyHash):",
+        "if len(key) == HASH_LENGTH:",
+    ),
+    Mutation(
+        "data of sessions not encrypted",
+        "src/secure_django/models.py",
+        "session_data = EncryptedTextField()",
+        "session_data = models.TextField()",
+    ),
+    Mutation(
+        "keys in the list of sessions stored as they are",
+        "src/secure_django/web/user_sessions.py",
+        "instance.session_key = stored_hash(instance.session_key)",
+        "pass",
+    ),
+    Mutation(
+        "Django's store of sessions",
+        DEFAULTS,
+        'SESSION_ENGINE = "secure_django.sessions"',
+        'SESSION_ENGINE = "django.contrib.sessions.backends.db"',
+    ),
     Mutation(
         "session timeout middleware removed",
         SETTINGS,
@@ -2080,8 +2111,8 @@ MUTATIONS = [
     Mutation(
         "sessions in a backup",
         BACKUPS,
-        '"secure_django_lastrun|secure_django_mail|django_cache|django_session"',
-        '"secure_django_lastrun|secure_django_mail|django_cache"',
+        '"|secure_django_session|usersessions_usersession"',
+        '"|usersessions_usersession"',
     ),
     Mutation(
         "dump that was killed taken for whole",

@@ -331,7 +331,8 @@ def test_form_that_sends_the_placeholder_back_keeps_the_text(
     client.post(url, {"name": UNREADABLE})
     settings.FIELD_ENCRYPTION_KEYS = usual_keys
     assert User.objects.get().name == "Ada"
-    client.post(url, {"name": "Eve"})
+    # The session was encrypted with the other key.
+    login(user).post(url, {"name": "Eve"})
     assert User.objects.get().name == "Eve"
 
 

@@ -28,3 +28,17 @@ def test_odd_requests_do_not_fail_on_postgresql(postgresql: Database) -> None:
 
 def test_rotation_locks_and_binds_rows_on_postgresql(postgresql: Database) -> None:
     run_in_place("tests/test_encryption.py", TEST_DATABASE_URL=postgresql())
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "tests/accounts/test_dump.py",
+        "tests/accounts/test_session_list.py",
+        "tests/web/test_session_store.py",
+    ],
+)
+def test_sessions_are_hashes_on_postgresql(module: str, postgresql: Database) -> None:
+    report = run_in_place(module, TEST_DATABASE_URL=postgresql())
+    assert " passed" in report
+    assert " skipped" not in report

@@ -31,11 +31,12 @@ ROWS = """
 """
 
 # Emails and tasks that wait, when jobs ran, and addresses that get no emails. None is a
-# user's, and the admin alone shows them.
+# user's, and the admin alone shows them. No page shows a session.
 TESTED = {
     "secure_django.LastRun",
     "secure_django.Mail",
     "secure_django.QueuedTask",
+    "secure_django.Session",
     "secure_django.Suppression",
 }
 UNKNOWN_RECIPIENT = (

@@ -17,11 +17,15 @@ class SecureDjangoConfig(AppConfig):
         from secure_django import checks  # noqa: F401
         from secure_django.conf import checks as settings_checks  # noqa: F401
         from secure_django.conf import env
+        from secure_django.sessions import is_in_use
         from secure_django.web import checks as template_checks  # noqa: F401
 
         if apps.is_installed("django.contrib.admin"):
             from secure_django.jobs import admin as jobs_admin  # noqa: F401
             from secure_django.mail import admin as mail_admin  # noqa: F401
+
+        if apps.is_installed("allauth.usersessions") and is_in_use():
+            from secure_django.web import user_sessions  # noqa: F401
 
         # Also where a project's settings have lost their last line.
         if env.is_loaded:

@@ -1,5 +1,6 @@
 from uuid import uuid4
 
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F
 from django.tasks import TaskResultStatus
@@ -7,6 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from secure_django.due import DueRow
 from secure_django.encryption import EncryptedTextField
+from secure_django.sessions import (
+    HASH_LENGTH,
+    SessionKeyField,
+    SessionStore,
+    hash_key,
+)
 
 
 class Mail(DueRow):
@@ -168,3 +175,17 @@ class LastRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.at}"
+
+
+class Session(AbstractBaseSession):
+    """A session: secure_django/sessions.py."""
+
+    session_key = SessionKeyField(max_length=HASH_LENGTH, primary_key=True)
+    session_data = EncryptedTextField()
+
+    def __str__(self) -> str:
+        return str(hash_key(self.session_key))
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        return SessionStore

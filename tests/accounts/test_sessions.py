@@ -7,7 +7,6 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
 from django.db.models import PROTECT, RESTRICT
@@ -16,6 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from example.models import Thing
+from secure_django.models import Session
 from secure_django.testing import (
     PASSWORD,
     HTTPSClient,

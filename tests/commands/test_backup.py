@@ -42,7 +42,9 @@ class Server:
     """
 
     def __init__(self) -> None:
-        self.databases = {"site": {"photo": "Teal", "django_session": "stolen-session"}}
+        self.databases = {
+            "site": {"photo": "Teal", "secure_django_session": "stolen-session"}
+        }
         self.backups: list[dict[str, bytes]] | None = None
         self.keys: list[str] = []
         self.commands: list[Sequence[str]] = []

@@ -155,7 +155,12 @@ FURTHER: list[tuple[dict[str, Any], set[int]]] = [
     ({"MFA_RATE_LIMITS": {"webauthn_login": None}}, {455}),
     ({"SESSION_ABSOLUTE_AGE": timedelta(days=1)}, {502}),
     ({"SESSION_ABSOLUTE_AGE": 3600}, {502}),
-    ({"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"}, {503}),
+    (
+        {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+        {503, 512},
+    ),
+    ({"SESSION_ENGINE": "django.contrib.sessions.backends.cached_db"}, {512}),
+    ({"SESSION_ENGINE": "django.contrib.sessions.backends.db"}, {512}),
     ({"SESSION_SERIALIZER": "pickle.Pickler"}, {504}),
     ({"SESSION_COOKIE_HTTPONLY": False}, {505}),
     ({"CSRF_COOKIE_HTTPONLY": False}, {506}),

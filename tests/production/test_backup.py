@@ -66,7 +66,7 @@ OPERATIONS = Path("docs") / "operations.md"
 SERVER_PROGRAMS = ("htpasswd", "restic-rest-server")
 MANAGE = (sys.executable, "manage.py")
 CREATE = """
-from django.contrib.sessions.backends.db import SessionStore
+from secure_django.sessions import SessionStore
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -86,7 +86,7 @@ session.save()
 """
 # The encrypted names are read with the kept key.
 SHOW = """
-from django.contrib.sessions.models import Session
+from secure_django.models import Session
 from django.core.cache import cache
 from django.core.files.storage import default_storage
 for photo in Photo.objects.order_by("title"):
@@ -295,6 +295,7 @@ def test_every_other_table_is_saved_with_its_rows(
         "secure_django_mail",
         "django_cache",
         "django_session",
+        "secure_django_session",
         "usersessions_usersession",
     }
     assert site.tables() - saved == emptied

@@ -50,7 +50,7 @@ CONTAINER_USER = 10001
 # Tables whose rows no backup has: sessions would let a thief in, and emails and
 # counters are of no use later.
 EMPTIED_TABLES = "secure_django_lastrun|secure_django_mail|django_cache|django_session"
-EMPTIED_TABLES += "|usersessions_usersession"
+EMPTIED_TABLES += "|secure_django_session|usersessions_usersession"
 # Where a program runs with --compose.
 IN_DATABASE = ("exec", "-T", "--env=PGUSER=site", "database")
 IN_SITE = ("run", "--rm", "-T", "--no-deps", "--workdir=/media", "site")

@@ -19,6 +19,7 @@ from django.utils.csp import CSP
 from django.utils.module_loading import import_string
 
 from secure_django.conf import env
+from secure_django.sessions import is_in_use
 
 ACCOUNTS = "secure_django.accounts"
 
@@ -442,6 +443,11 @@ def denies_features(policy: Any) -> bool:
     return not any("*" in policy[name] for name in DENIED_FEATURES)
 
 
+def hides_cookies(engine: object) -> bool:
+    # A project with settings of its own may lack the table of the package's sessions.
+    return not env.is_loaded or is_in_use()
+
+
 def is_unspoofed(header: Any) -> bool:
     return header is None or settings.TRUSTED_PROXY_COUNT > 0
 
@@ -604,6 +610,13 @@ RULES = [
         subclass_of("django.contrib.messages.storage.session.SessionStorage"),
         "keeps messages in a cookie without the prefix __Host-",
         'Set it to "django.contrib.messages.storage.session.SessionStorage".',
+    ),
+    Rule(
+        512,
+        "SESSION_ENGINE",
+        hides_cookies,
+        "is not the package's: whoever reads the database or the cache can log in",
+        'Set it to "secure_django.sessions".',
     ),
     Rule(
         521,

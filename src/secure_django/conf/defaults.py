@@ -111,6 +111,8 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 # Cookies. The prefix binds a cookie to this host, the path / and HTTPS. Browsers refuse
 # it over plain HTTP.
 
+# Django's own stores keep the cookie: a dump of the database would log in.
+SESSION_ENGINE = "secure_django.sessions"
 SESSION_COOKIE_NAME = "sessionid" if env.debug else "__Host-sessionid"
 CSRF_COOKIE_NAME = "csrftoken" if env.debug else "__Host-csrftoken"
 # Of a browser in which an account has logged in: secure_django.login.devices.

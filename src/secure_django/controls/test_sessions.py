@@ -1,11 +1,14 @@
 """How long a session of the project lasts, and what ends it."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.contrib.sessions.backends.base import SessionBase
 from pytest_django import Settings
 
 from secure_django.testing import PRIVATE, HTTPSClient, Login, Travel, is_logged_in
+from secure_django.testing.dump import find_in_dump, stored_values
 from secure_django.user import User
 
 
@@ -74,6 +77,23 @@ def test_session_id_is_random(login: Login, user: User) -> None:
     client = HTTPSClient()
     client.cookies["__Host-sessionid"] = "a" * 32
     assert not is_logged_in(client)
+
+
+@pytest.mark.control("dump")
+def test_copy_of_the_database_opens_no_session(
+    login: Login, user: User, settings: Settings
+) -> None:
+    client = login(user)
+    assert is_logged_in(client)
+    assert not find_in_dump(client.cookies["__Host-sessionid"].value)
+    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+    values = list(stored_values())
+    for _, value in values:
+        assert store(value.decode(errors="replace")).load() == {}
+    for text in {value for table, value in values if "session" in table}:
+        thief = HTTPSClient()
+        thief.cookies["__Host-sessionid"] = text.decode()
+        assert not is_logged_in(thief)
 
 
 @pytest.mark.control("V7.4.2")

@@ -11,6 +11,7 @@ from socket import gethostname
 from typing import NamedTuple
 
 from django.apps import apps
+from django.contrib.sessions.backends import db
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
@@ -86,6 +87,8 @@ def delete_expired() -> None:
     """
     if apps.is_installed("django.contrib.sessions"):
         call_command("clearsessions")
+        # Of a project that had Django's store before. Its rows have cookies.
+        db.SessionStore.clear_expired()
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])

@@ -14,13 +14,13 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from secure_django.models import Session
 from secure_django.testing import HTTPSClient, Login, MakeImage, MakeUser, Travel
 from notes.forms import NoteForm
 from notes.models import Note

@@ -419,7 +419,12 @@ def test_traces_hold_nothing_that_a_visitor_sends(
     queries = [span for span in spans if span.kind == Span.SPAN_KIND_CLIENT]
     assert {span.trace_id for span in queries} <= {span.trace_id for span in requests}
     found = {span.name for span in queries}
-    assert {"SELECT users_user", "INSERT django_session", "SELECT", "query"} <= found
+    assert {
+        "SELECT users_user",
+        "INSERT secure_django_session",
+        "SELECT",
+        "query",
+    } <= found
     assert {name.partition(" ")[0] for name in found} <= {
         "SELECT",
         "INSERT",

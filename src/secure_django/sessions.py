@@ -1,0 +1,80 @@
+"""Sessions in the database that open nothing for whoever reads it.
+
+    SESSION_ENGINE = "secure_django.sessions"
+
+The cookie has the key of a session. The database has a hash of the key, by which nobody
+can log in, and the session's data encrypted.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.sessions.backends import db
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.base_session import AbstractBaseSession
+
+__all__ = ["SessionStore"]
+
+# Of 64: as many as a column of allauth has. 160 bits, and a key has 165.
+HASH_LENGTH = 40
+
+
+class KeyHash(str):
+    """The hash of a session's key, as the database has it.
+
+    It equals the key as well: allauth compares a row with the session of a request.
+    Only the type makes it a hash. The same characters in a cookie are one more key.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, str):
+            return False
+        return str.__eq__(self, other) or str.__eq__(self, hash_key(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def hash_key(key: str) -> KeyHash:
+    """Return the hash of a session's key. A hash stays as it is."""
+    if isinstance(key, KeyHash):
+        return key
+    # A key is random, so its hash needs neither a salt nor time.
+    return KeyHash(hashlib.sha256(key.encode()).hexdigest()[:HASH_LENGTH])
+
+
+class SessionKeyField(models.CharField):
+    """Store the hash of a session's key, and look rows up by key or hash."""
+
+    def get_prep_value(self, value: Any) -> str | None:
+        key = super().get_prep_value(value)
+        return None if key is None else str(hash_key(key))
+
+    def from_db_value(
+        self, value: str | None, expression: Any, connection: BaseDatabaseWrapper
+    ) -> KeyHash | None:
+        return None if value is None else KeyHash(value)
+
+
+class SessionStore(db.SessionStore):
+    """Django's store on secure_django.models.Session, whose fields hash and encrypt."""
+
+    @classmethod
+    def get_model_class(cls) -> type["AbstractBaseSession"]:
+        return apps.get_model("secure_django", "Session")
+
+
+def is_in_use() -> bool:
+    """Return whether the project keeps its sessions in this store, or a subclass."""
+    store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    return isinstance(store, type) and issubclass(store, SessionStore)
