@@ -433,6 +433,6 @@ def label_of(model: Any, number: int) -> Any:
     if model._meta.auto_created:
         holder, fields = many_to_many_of(model)
         names = [holder._meta.get_field(name).verbose_name for name in fields]
-        return format_lazy("{}: {}", label_of(holder, 1), names[0])
+        return format_lazy("{} ({})", names[0], label_of(holder, 1))
     meta = model._meta
     return meta.verbose_name if number == 1 else meta.verbose_name_plural
