@@ -474,14 +474,14 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
             return self.answer_refusal(request)
 
     def response_action(
-        self, request: HttpRequest, queryset: QuerySet[Any], **options: Any
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Any:
         if not issubclass(self.model, User):
-            return super().response_action(request, queryset, **options)
+            return super().response_action(request, queryset, *args, **kwargs)
         try:
             # Django writes the log first.
             with transaction.atomic():
-                return super().response_action(request, queryset, **options)
+                return super().response_action(request, queryset, *args, **kwargs)
         except DeletionRefusedError:
             return self.answer_refusal(request)
 
