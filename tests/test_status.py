@@ -113,10 +113,17 @@ def start(name: str, moment: datetime) -> LastRun:
     return LastRun.objects.create(name=f"job {name} on server", at=moment)
 
 
+def fail(name: str, **period: int) -> LastRun:
+    """Record the first failure of a job that has not succeeded since."""
+    moment = timezone.now() - timedelta(**period)
+    return LastRun.objects.create(name=f"failing job {name} on server", at=moment)
+
+
 def test_tasks_that_wait_for_less_or_ended_before_are_fine(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     enqueue(due_at=59, unknown_since=59)
+    enqueue(due_at=9)
     enqueue(due_at=-61)
     enqueue(due_at=90, claimed_until=-1)  # it runs
     give_up(hours=25)
@@ -155,6 +162,16 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
             ),
         ),
         (
+            "jobs",
+            lambda: fail("secure_django.jobs.send_mails", minutes=11),
+            "secure_django.jobs.send_mails on server fails each time since",
+        ),
+        (
+            "jobs",
+            lambda: fail("secure_django.jobs.delete_expired", minutes=16),
+            "The worker's log says where it hangs or fails.",
+        ),
+        (
             "backup",
             lambda: LastRun.objects.filter(name="backup").delete(),
             "Make one now",
@@ -162,6 +179,16 @@ def test_status_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str]) -> 
         ("backup", lambda: ago("backup", hours=27), "timer"),
         ("backup", lambda: ago("backup", hours=-1), "a clock was wrong"),
         ("tasks", lambda: enqueue(due_at=61), "1 of them for more than an hour"),
+        (
+            "tasks",
+            lambda: enqueue(due_at=11),
+            "none began for ten minutes in the queue default. The admin's",
+        ),
+        (
+            "tasks",
+            lambda: [enqueue(due_at=11), enqueue(last_attempted_at=-5)],
+            "none began for ten minutes in the queue default",
+        ),
         ("tasks", lambda: enqueue(unknown_since=61), "1 of them for code that has"),
         ("tasks", give_up, "1 were given up within a day. The admin's list of tasks"),
         ("emails", wait, "EMAIL_URL"),
@@ -300,6 +327,9 @@ def test_job_within_its_limit_or_of_an_older_release_is_fine(
     start("secure_django.jobs.send_mails", timezone.now() - timedelta(minutes=1))
     start("secure_django.jobs.delete_expired", timezone.now() - timedelta(minutes=14))
     start("removed.jobs.work", timezone.now() - timedelta(hours=1))
+    fail("secure_django.jobs.send_mails", minutes=9)
+    fail("secure_django.jobs.delete_expired", minutes=14)  # its next turn may succeed
+    fail("removed.jobs.work", hours=1)
     assert bad_lines(capsys) == {}
 
 
@@ -341,7 +371,19 @@ def test_machine_that_was_taken_away_is_forgotten_after_a_day(
             name=f"worker on {name}", at=timezone.now() - timedelta(hours=hours)
         )
     start("secure_django.jobs.send_mails", timezone.now() - timedelta(hours=25))
+    ahead = timezone.now() + timedelta(days=1)
+    LastRun.objects.create(name="worker on one with a wrong clock", at=ahead)
     ago("worker", days=2)
     jobs.delete_expired()
     assert "worker last seen" in bad_lines(capsys)["worker"], "the row of all stays"
-    assert not LastRun.objects.filter(name="worker on another").exists()
+    names = set(LastRun.objects.values_list("name", flat=True))
+    assert names == {"worker", jobs.WORKER_HERE, "worker on kept", "backup"}
+
+
+def test_machine_that_runs_keeps_the_rows_of_what_hangs_or_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    LastRun.objects.create(name="worker on server", at=timezone.now())
+    fail("secure_django.jobs.send_mails", hours=25)
+    jobs.delete_expired()
+    assert "fails each time since" in bad_lines(capsys)["jobs"]

@@ -4,7 +4,7 @@ Apps add their checks to LINES.
 """
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,9 +18,12 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 
+from secure_django.clock import CLOCK_DIFFERENCE, is_ahead
+from secure_django.due import DueQuerySet
 from secure_django.jobs import JOBS, WORKER_HERE
 from secure_django.models import LastRun, Mail, QueuedTask, Suppression
 from secure_django.web import proxies
@@ -29,12 +32,12 @@ from secure_django.web.links import own_host
 
 SILENCE = timedelta(minutes=5)  # of a worker, which updates its row each minute
 BACKUP_AGE = timedelta(hours=26)
-CLOCK_DIFFERENCE = timedelta(minutes=1)  # between two machines
 # Let's Encrypt's certificates of 45 days are renewed 15 days before their end.
 CERTIFICATE_LEFT = timedelta(days=10)
 MAIL_AGE = timedelta(minutes=10)
 DAY = timedelta(days=1)
 TASK_AGE = timedelta(hours=1)
+STUCK_AGE = timedelta(minutes=10)  # of a job that fails, and of tasks that wait
 LATE_MAILS = 10  # this many are a fault, even if each was tried
 FREE_BYTES = 1024**3
 HTTPS_SECONDS = 10
@@ -91,7 +94,7 @@ def is_recent(moment: datetime, age: timedelta) -> bool:
 
 def describe_moment(moment: datetime) -> str:
     text = f"{moment:%F %H:%M} UTC"
-    if moment > timezone.now() + CLOCK_DIFFERENCE:
+    if is_ahead(moment):
         text += " (in the future, so a clock was wrong)"
     return text
 
@@ -155,16 +158,26 @@ def check_own_worker() -> Finding:
 
 
 def check_jobs() -> Finding:
-    """Name the jobs that have exceeded their limit, which ends their worker."""
-    limits = {str(job): timedelta(seconds=job.limit) for job in JOBS}
-    hung: list[str] = []
-    for run in LastRun.objects.filter(name__startswith="job ").order_by("at"):
-        name = run.name.removeprefix("job ")
-        limit = limits.get(name.partition(" on ")[0])
-        if limit and not is_recent(run.at, limit):
-            hung.append(f"{name} has not ended since {describe_moment(run.at)}")
-    text = ", ".join(hung) or "each ends in time"
-    return Finding(not hung, text, "The worker's log says where it hangs.")
+    """Name the jobs that have exceeded their limit, and those that always fail.
+
+    A limit ends the worker. A failure counts once the job has had another turn.
+    """
+    known_jobs = {str(job): job for job in JOBS}
+    is_of_job = Q(name__startswith="job ") | Q(name__startswith="failing job ")
+    bad: list[str] = []
+    for run in LastRun.objects.filter(is_of_job).order_by("at"):
+        kind, _, name = run.name.partition("job ")
+        job = known_jobs.get(name.partition(" on ")[0])
+        if job is None:  # of another release
+            continue
+        since = describe_moment(run.at)
+        age = timedelta(seconds=job.every) + STUCK_AGE
+        if not kind and not is_recent(run.at, timedelta(seconds=job.limit)):
+            bad.append(f"{name} has not ended since {since}")
+        elif kind and not is_recent(run.at, age):
+            bad.append(f"{name} fails each time since {since}")
+    text = ", ".join(bad) or "each ends in time"
+    return Finding(not bad, text, "The worker's log says where it hangs or fails.")
 
 
 def check_backup() -> Finding:
@@ -214,14 +227,34 @@ def check_tasks() -> Finding:
     unknown = waiting.filter(unknown_since__lt=hour_ago).count()
     failed = QueuedTask.objects.filter(status=TaskResultStatus.FAILED)
     given_up = failed.filter(finished_at__gt=now - DAY).count()
-    return Finding(
-        not (late or unknown or given_up),
+    stuck = list(find_stuck_queues(waiting))
+    text = (
         f"{waiting.count()} wait, {late} of them for more than an hour,"
         f" {unknown} of them for code that has them;"
-        f" {given_up} were given up within a day",
-        "The admin's list of tasks says why, and repeats them. If many wait, start more"
-        " workers.",
+        f" {given_up} were given up within a day"
     )
+    if stuck:
+        text += f"; none began for ten minutes in {', '.join(stuck)}"
+    return Finding(
+        not (late or unknown or given_up or stuck),
+        text,
+        "The admin's list of tasks says why, and repeats them. If many wait, start more"
+        " workers. If none begins, the worker's log says why.",
+    )
+
+
+def find_stuck_queues(waiting: DueQuerySet[QueuedTask]) -> Iterator[str]:
+    """Yield the queues with due tasks in which no worker does anything."""
+    now = timezone.now()
+    since = now - STUCK_AGE
+    due = waiting.due().filter(due_at__lt=since).order_by("backend", "queue")
+    for backend, queue in due.values_list("backend", "queue").distinct():
+        rows = QueuedTask.objects.filter(backend=backend, queue=queue)
+        # What is ahead is of a wrong clock, and no sign of work.
+        is_claimed = Q(claimed_until__range=(now, now + STUCK_AGE))
+        has_begun = Q(last_attempted_at__range=(since, now + CLOCK_DIFFERENCE))
+        if not rows.filter(is_claimed | has_begun).exists():
+            yield f"the queue {queue}"
 
 
 def check_migrations() -> Finding:

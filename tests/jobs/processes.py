@@ -7,16 +7,21 @@ each run of a task, and that of ENDS one for each end that receivers learned of.
 # Django is set up before the imports, and what was done is printed.
 # ruff: noqa: E402, T201
 
+import asyncio
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 from typing import Any
 
@@ -28,10 +33,10 @@ settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "example"]
 django.setup()
 
 from django.core.management import call_command
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.tasks import TaskResult
 from django.tasks.signals import task_finished
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from example import tasks
 from example.tasks import deliver, greet
@@ -336,6 +341,240 @@ def run_old_beside_new() -> None:
     print("the worker of the next release ran what the old one did not know")
 
 
+# What a hostile or careless task does, with how often it fails.
+SECRET = "the secret of Ann"
+HANG = 300  # seconds
+GRACE = 4  # seconds
+
+
+class OwnError(BaseException):
+    pass
+
+
+def fail_with(kind: type[BaseException]) -> None:
+    raise kind(SECRET)
+
+
+def open_atomic() -> None:
+    transaction.atomic().__enter__()
+    LastRun.objects.create(name=SECRET, at=timezone.now())
+
+
+def open_atomic_and_close() -> None:
+    open_atomic()
+    connection.close()
+
+
+def open_by_sql() -> None:
+    connection.cursor().execute("BEGIN")
+    LastRun.objects.create(name=SECRET, at=timezone.now())
+
+
+def stop_committing() -> None:
+    transaction.set_autocommit(False)
+    LastRun.objects.create(name=SECRET, at=timezone.now())
+
+
+def break_atomic() -> None:
+    transaction.atomic().__enter__()
+    connection.cursor().execute("SELECT 'the secret of Ann' FROM nothing")
+
+
+def close_connection() -> None:
+    connection.close()
+
+
+def close_driver() -> None:
+    driver: Any = connection.connection
+    driver.close()
+
+
+def fork_and_return() -> None:
+    with transaction.atomic():
+        LastRun.objects.exists()
+        pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+
+
+def fork_and_fail() -> None:
+    pid = os.fork()
+    if not pid:
+        fail_with(SystemExit)
+    os.waitpid(pid, 0)
+
+
+def fail_in_thread() -> None:
+    thread = Thread(target=fail_with, args=(ValueError,))
+    thread.start()
+    thread.join()
+
+
+def leave_generator() -> None:
+    def fail_at_end() -> Any:
+        try:
+            yield
+        finally:
+            fail_with(ValueError)
+
+    next(fail_at_end())
+
+
+def move() -> None:
+    timezone.activate("Asia/Tokyo")
+    translation.activate("de")
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    os.chdir("/")
+    os.umask(0)
+
+
+HOSTILE: list[tuple[Callable[[], object], int]] = [
+    *(
+        (partial(fail_with, kind), 2)
+        for kind in (
+            ValueError,
+            KeyboardInterrupt,
+            SystemExit,
+            GeneratorExit,
+            StopIteration,
+            OwnError,
+            asyncio.CancelledError,
+        )
+    ),
+    (open_atomic, 2),
+    (open_atomic_and_close, 2),
+    (open_by_sql, 2),
+    (stop_committing, 2),
+    (break_atomic, 2),
+    (close_connection, 0),
+    (close_driver, 0),
+    (fork_and_return, 0),
+    (fork_and_fail, 0),
+    (fail_in_thread, 0),
+    (leave_generator, 0),
+    (partial(time.sleep, 0.2), 0),
+    (move, 0),
+]
+
+
+def describe_process() -> str:
+    """Return what a job before this one could have changed."""
+    umask = os.umask(0)
+    os.umask(umask)
+    parts = (
+        os.getpid(),
+        timezone.get_current_timezone_name(),
+        translation.get_language(),
+        os.environ.get("TZ"),
+        time.tzname,
+        Path.cwd(),
+        umask,
+        LastRun.objects.filter(name=SECRET).exists(),
+        connection.in_atomic_block,
+        connection.get_autocommit(),
+    )
+    return " ".join(map(str, parts))
+
+
+def never_end() -> None:
+    """Hang beside a thread that hangs, which would hold up the end of the process."""
+    Thread(target=time.sleep, args=(HANG,)).start()
+    time.sleep(HANG)
+
+
+def run_hostile(number: int) -> None:
+    """Do what a number says, or record the state of the process."""
+    if number == len(HOSTILE):
+        never_end()
+    elif number < 0:
+        write(EFFECTS, describe_process())
+    else:
+        HOSTILE[number][0]()
+
+
+def end_hostile(task_result: TaskResult, **kwargs: Any) -> None:
+    """Fail, as a receiver of the end of a task."""
+    raise OwnError(SECRET)
+
+
+def make_jobs(lane: str) -> list[jobs.Job]:
+    """Return the same as jobs, each of which fails or works beside a good one."""
+
+    def make(number: int) -> jobs.Job:
+        def work() -> None:
+            run_hostile(number)
+
+        work.__name__ = f"work_{number}"
+        return jobs.Job(work, 2, lane)
+
+    return [make(each) for number in range(len(HOSTILE)) for each in (number, -1)]
+
+
+def work_hostile() -> None:
+    """Run a worker of hostile tasks and jobs, until a signal ends it."""
+    tasks.works["deliver"] = run_hostile
+    task_finished.connect(end_hostile)
+    setattr(queues, "pause_after", lambda attempts: timedelta())  # noqa: B010
+    queue = QUEUE._replace(attempts=2)
+    own = [queues.make_job(queue), *make_jobs(""), *make_jobs("other")]
+    jobs.JOBS[:] = own
+    settings.GRACE_SECONDS = GRACE
+    call_command("worker")
+
+
+def run_hostile_tasks() -> None:
+    """Let each hostile task be followed by a good one, in a worker that lives."""
+    start_over()
+    for number in range(len(HOSTILE)):
+        deliver.enqueue(number)
+        deliver.enqueue(-1)
+    connections.close_all()
+    log = EFFECTS.parent / "log"
+    with log.open("wb") as output:
+        arguments = [sys.executable, "-W", "ignore", __file__, "work-hostile"]
+        worker = subprocess.Popen(arguments, stdout=output, stderr=output)
+    try:
+        wait_for_end(40)
+        assert worker.poll() is None
+        jobs_to_run = 2 * len(HOSTILE)
+        deadline = time.monotonic() + 60
+        while len(read(EFFECTS)) < 2 * jobs_to_run + len(HOSTILE):
+            assert time.monotonic() < deadline, len(read(EFFECTS))
+            time.sleep(0.2)
+        deliver.enqueue(len(HOSTILE))
+        while not QueuedTask.objects.filter(status="RUNNING").exists():
+            assert time.monotonic() < deadline
+        assert worker.poll() is None
+    finally:
+        print(log.read_text(encoding="utf-8")[-20000:], file=sys.stderr)
+        worker.send_signal(random.choice([signal.SIGTERM, signal.SIGINT]))  # noqa: S311
+        code = worker.wait(3 * GRACE)
+    assert code == 0
+    by_number = {make_arguments(row): row for row in QueuedTask.objects.all()}
+    for number, (_, failures) in enumerate(HOSTILE):
+        row = by_number[number]
+        assert row.status == ("FAILED" if failures else SUCCESSFUL), (
+            number,
+            row.reason,
+        )
+        assert row.attempts == max(failures, 1), (number, row.reason)
+        assert SECRET not in row.reason
+    assert by_number[-1].status == SUCCESSFUL
+    assert QueuedTask.objects.filter(status=SUCCESSFUL).count() > len(HOSTILE)
+    assert len(set(read(EFFECTS))) == 1, set(read(EFFECTS))
+    text = log.read_text(encoding="utf-8")
+    assert SECRET not in text
+    for line in text.splitlines():
+        json.loads(line)
+    print(f"each of {len(HOSTILE)} hostile tasks failed alone")
+
+
+def make_arguments(row: QueuedTask) -> int:
+    number: int = json.loads(row.arguments)["args"][0]
+    return number
+
+
 def enqueue(number: str) -> None:
     start_over()
     for index in range(int(number)):
@@ -361,6 +600,8 @@ PARTS: dict[str, Callable[..., None]] = {
     "kill-workers": kill_workers,
     "run-four-workers": run_four_workers,
     "run-old-beside-new": run_old_beside_new,
+    "hostile": run_hostile_tasks,
+    "work-hostile": work_hostile,
     "enqueue": enqueue,
     "work": run_until_signal,
     "check": check,
@@ -368,6 +609,6 @@ PARTS: dict[str, Callable[..., None]] = {
 
 if __name__ == "__main__":
     task_finished.connect(keep_end)
-    if sys.argv[1] != "work":
+    if not sys.argv[1].startswith("work"):
         call_command("migrate", verbosity=0)
     PARTS[sys.argv[1]](*sys.argv[2:])

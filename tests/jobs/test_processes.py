@@ -61,6 +61,8 @@ def command(*arguments: str) -> list[str]:
         ("run-four-workers", "sqlite"),
         ("run-four-workers", "postgresql"),
         ("run-old-beside-new", "postgresql"),
+        ("hostile", "sqlite"),
+        ("hostile", "postgresql"),
     ],
 )
 def test_no_task_is_lost_or_ends_twice(

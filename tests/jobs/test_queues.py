@@ -1,5 +1,6 @@
 """What the worker does with the rows of tasks."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.tasks import TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
@@ -25,8 +26,9 @@ from example.tasks import count, deliver, greet, wait
 from secure_django import jobs
 from secure_django.jobs import queues
 from secure_django.jobs.queues import run_next
-from secure_django.jobs.tasks import MissingKeyError, Queue
-from secure_django.models import QueuedTask
+from secure_django.jobs.tasks import MOST_BYTES, MissingKeyError, Queue
+from secure_django.logging import JSONFormatter
+from secure_django.models import LastRun, QueuedTask
 from secure_django.testing import HANG_SECONDS, Travel
 from users.models import User
 
@@ -155,6 +157,92 @@ def test_task_is_given_up_with_a_reason_that_has_no_text_of_the_error(
     assert len(errors) == 1
 
 
+ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+
+
+@pytest.mark.control("tasks")
+@pytest.mark.parametrize("kind", [*ENDS, BaseException, StopIteration])
+def test_task_fails_alone_whatever_it_raises(
+    kind: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def end(word: str) -> str:
+        if word == "bad":
+            raise kind(word)
+        return word
+
+    monkeypatch.setitem(tasks.works, "deliver", end)
+    bad = deliver.enqueue("bad")
+    good = deliver.enqueue("good")
+    run_all()
+    bad.refresh()
+    good.refresh()
+    assert (bad.status, bad.attempts) == (TaskResultStatus.READY, 1)
+    assert good.return_value == "good"
+    row = QueuedTask.objects.get(pk=bad.id)
+    assert row.reason.startswith(f"{kind.__name__} in ")
+    [warning] = [it for it in caplog.records if it.levelno == logging.WARNING]
+    assert "bad" not in JSONFormatter().format(warning)
+
+
+@pytest.mark.control("tasks")
+def test_task_that_leaves_a_transaction_open_fails_and_loses_its_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave_open(word: str) -> None:
+        if word == "bad":
+            transaction.atomic().__enter__()
+            transaction.atomic().__enter__()
+        LastRun.objects.create(name=word, at=timezone.now())
+
+    monkeypatch.setitem(tasks.works, "deliver", leave_open)
+    bad = deliver.enqueue("bad")
+    deliver.enqueue("good")
+    run_all()
+    assert [run.name for run in LastRun.objects.all()] == ["good"]
+    row = QueuedTask.objects.get(pk=bad.id)
+    assert row.reason.startswith("OpenTransactionError in ")
+
+
+@pytest.mark.control("tasks")
+def test_receiver_that_fails_changes_no_task(
+    done: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail_at_end(**kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    task_finished.connect(fail_at_end)
+    try:
+        deliver.enqueue(1)
+        deliver.enqueue(2)
+        run_all()
+    finally:
+        task_finished.disconnect(fail_at_end)
+    assert done == [1, 2]
+    assert not QueuedTask.objects.exclude(status=SUCCESSFUL).exists()
+    text = "a receiver of task_finished has failed: example.tasks.deliver"
+    assert caplog.messages.count(text) == 2
+
+
+def test_value_and_traceback_have_a_bound(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel
+) -> None:
+    def be_large(word: str) -> str:
+        if word == "value":
+            return "x" * MOST_BYTES
+        raise ValueError("y" * MOST_BYTES)
+
+    monkeypatch.setitem(tasks.works, "deliver", be_large)
+    value = deliver.enqueue("value")
+    error = deliver.enqueue("error")
+    run_all()
+    row = QueuedTask.objects.get(pk=value.id)
+    assert row.reason.startswith("TaskTooLargeError in ")
+    error.refresh()
+    assert len(error.errors[0].traceback) == queues.TRACEBACK_LENGTH
+
+
 def test_value_that_json_has_not_is_an_error_of_the_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -172,11 +260,18 @@ def die(*args: Any) -> None:
     raise Killed
 
 
+@pytest.fixture
+def killing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each delivery end the process, which then records nothing."""
+    monkeypatch.setitem(tasks.works, "deliver", die)
+    monkeypatch.setattr(queues, "record_error", die)
+
+
 @pytest.mark.control("tasks")
+@pytest.mark.usefixtures("killing")
 def test_task_of_a_killed_worker_is_repeated_a_minute_later(
     monkeypatch: pytest.MonkeyPatch, travel: Travel
 ) -> None:
-    monkeypatch.setitem(tasks.works, "deliver", die)
     result = deliver.enqueue("a")
     with pytest.raises(Killed):
         run_next(QUEUE)
@@ -193,10 +288,8 @@ def test_task_of_a_killed_worker_is_repeated_a_minute_later(
 
 
 @pytest.mark.control("tasks")
-def test_task_that_always_ends_its_worker_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, travel: Travel
-) -> None:
-    monkeypatch.setitem(tasks.works, "deliver", die)
+@pytest.mark.usefixtures("killing")
+def test_task_that_always_ends_its_worker_is_given_up(travel: Travel) -> None:
     deliver.enqueue()
     for _ in range(3):
         with pytest.raises(Killed):

@@ -19,7 +19,12 @@ from pytest_django import Settings
 
 from example.tasks import deliver, greet, no_task, wait
 from secure_django.jobs.queues import find_queues
-from secure_django.jobs.tasks import DatabaseBackend, Queue
+from secure_django.jobs.tasks import (
+    MOST_BYTES,
+    DatabaseBackend,
+    Queue,
+    TaskTooLargeError,
+)
 from secure_django.models import QueuedTask
 
 BACKEND = "secure_django.jobs.tasks.DatabaseBackend"
@@ -58,6 +63,21 @@ def test_argument_that_json_has_not_is_refused(argument: object) -> None:
     with pytest.raises(TypeError):
         deliver.enqueue(argument)
     assert not QueuedTask.objects.exists()
+
+
+@pytest.mark.control("tasks")
+def test_arguments_over_the_bound_are_refused_with_the_bound() -> None:
+    quotes = len('{"args": [""], "kwargs": {}}')
+    with pytest.raises(
+        TaskTooLargeError,
+        match=r"is 262,145 bytes as JSON, and 262,144 is the most: store what is large",
+    ):
+        deliver.enqueue("x" * (MOST_BYTES - quotes + 1))
+    with pytest.raises(TaskTooLargeError):
+        deliver.enqueue(word="\u20ac" * 20_000_000)
+    assert not QueuedTask.objects.exists()
+    deliver.enqueue("x" * (MOST_BYTES - quotes))
+    assert QueuedTask.objects.exists()
 
 
 def test_task_is_enqueued_and_read_in_async_code() -> None:

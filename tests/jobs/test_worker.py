@@ -1,23 +1,27 @@
 """The worker, which runs the jobs of all apps."""
 
+import asyncio
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from threading import Event
+from pathlib import Path
+from threading import Event, Thread
 from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import activate, get_language
 
 from secure_django import jobs
 from secure_django.jobs import Job, around, job
-from secure_django.logging import request_id
+from secure_django.logging import JSONFormatter, request_id
 from secure_django.management.commands import worker
 from secure_django.models import LastRun
 from secure_django.testing import HANG_SECONDS
@@ -105,6 +109,120 @@ def test_each_pass_gives_every_due_job_one_turn(
     assert [record.getMessage() for record in caplog.records] == [
         f"a job failed: {own_jobs[0]}"
     ]
+
+
+@pytest.mark.control("V16.5.2")
+@pytest.mark.parametrize(
+    "kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
+)
+@pytest.mark.parametrize("options", [[], ["--once"]])
+def test_job_fails_alone_whatever_it_raises(
+    options: list[str],
+    kind: type[BaseException],
+    own_jobs: list[Job],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def fails() -> None:
+        raise kind
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def works() -> None:
+        if not options:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(CommandError, match="fails") if options else nullcontext():
+        call_command("worker", *options)
+    assert caplog.messages == [f"a job failed: {own_jobs[0]}"]
+
+
+def test_interrupt_ends_a_worker_that_runs_once(own_jobs: list[Job]) -> None:
+    later: list[str] = []
+
+    @job(every=NEXT_PERIOD_IN_YEARS)
+    def is_interrupted() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    job(every=NEXT_PERIOD_IN_YEARS)(lambda: later.append("ran"))
+    with pytest.raises(CommandError, match="Interrupted"):
+        call_command("worker", "--once")
+    assert not later
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # of the fixture
+
+
+@pytest.mark.control("V16.5.2")
+def test_job_changes_nothing_for_the_next_one(
+    own_jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", os.environ["TZ"])
+    seen: list[object] = []
+
+    def look() -> None:
+        zone = timezone.get_current_timezone_name()
+        environment = (os.environ["TZ"], time.tzname, Path.cwd())
+        seen.append((zone, get_language(), connection.in_atomic_block, environment))
+
+    def change() -> None:
+        timezone.activate("Asia/Tokyo")
+        activate("de")
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        if hasattr(time, "tzset"):
+            time.tzset()
+        os.chdir(tmp_path)
+        transaction.atomic().__enter__()
+
+    works = (look, change, look)
+    own_jobs += [Job(work, NEXT_PERIOD_IN_YEARS, "") for work in works]
+    with pytest.raises(CommandError, match=f"Failed: {own_jobs[1]}"):
+        call_command("worker", "--once")
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.control("status")
+def test_job_that_fails_keeps_the_time_of_its_first_failure(
+    own_jobs: list[Job],
+) -> None:
+    failures = LastRun.objects.filter(name__startswith="failing job ")
+    results: list[bool] = [True, False, False]
+
+    @job(every=1)
+    def fails() -> None:
+        if not results.pop():
+            raise KeyboardInterrupt
+
+    worker.run_job(own_jobs[0])
+    first = failures.get()
+    assert first.name == own_jobs[0].row_of_failures
+    worker.run_job(own_jobs[0])
+    assert failures.get().at == first.at
+    worker.failing.clear()
+    worker.jobs_in_order()  # as the next worker does
+    worker.run_job(own_jobs[0])
+    assert not failures.exists()
+
+
+def test_errors_of_threads_and_objects_are_logged_without_their_text(
+    own_jobs: list[Job],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fail_in_thread() -> None:
+        message = "the secret of Ann"
+        raise ValueError(message)
+
+    @job(every=1)
+    def starts_thread() -> None:
+        thread = Thread(target=fail_in_thread)
+        thread.start()
+        thread.join()
+
+    call_command("worker", "--once")
+    [record] = caplog.records
+    line = JSONFormatter().format(record)
+    assert "a thread or an object of a job has failed" in line
+    assert "ValueError" in line
+    assert "Ann" not in line
+    assert "Ann" not in capfd.readouterr().err
 
 
 def test_wrapper_is_around_each_job_and_sees_its_error(

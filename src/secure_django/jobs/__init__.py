@@ -15,8 +15,10 @@ from django.contrib.sessions.backends import db
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.mail import outbox as mail
 from secure_django.mail import suppressions
 from secure_django.models import LastRun
@@ -41,6 +43,11 @@ class Job(NamedTuple):
     def row(self) -> str:
         """Return the name of the row that exists while the job runs on this machine."""
         return f"job {self}{HERE}"
+
+    @property
+    def row_of_failures(self) -> str:
+        """Return the name of the row that exists while each run of the job fails."""
+        return f"failing job {self}{HERE}"
 
 
 JOBS: list[Job] = []
@@ -93,9 +100,20 @@ def delete_expired() -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])
     suppressions.delete_lifted()
-    # Rows of removed machines whose worker did not shut down.
-    day_ago = timezone.now() - timedelta(days=1)
-    old = LastRun.objects.filter(name__contains=" on ", at__lt=day_ago)
+    delete_removed_machines()
+
+
+def delete_removed_machines() -> None:
+    """Delete the rows of machines whose worker did not shut down, a day ago.
+
+    A time ahead is that of a wrong clock: a worker that runs writes it again.
+    """
+    now = timezone.now()
+    is_old = Q(at__lt=now - timedelta(days=1)) | Q(at__gt=now + CLOCK_DIFFERENCE)
+    signs = LastRun.objects.filter(name__startswith="worker on ")
+    old = LastRun.objects.filter(is_old, name__contains=" on ")
+    for sign in signs.exclude(is_old):
+        old = old.exclude(name__endswith=sign.name.removeprefix("worker"))
     old.exclude(name__endswith=HERE).delete()
 
 

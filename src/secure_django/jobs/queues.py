@@ -12,10 +12,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.tasks import Task, TaskContext, TaskResult, TaskResultStatus, task_backends
 from django.tasks.signals import task_finished, task_started
@@ -25,6 +26,7 @@ from django.utils.json import normalize_json
 from secure_django import jobs
 from secure_django.due import DueQuerySet, pause_after
 from secure_django.encryption import Unreadable
+from secure_django.jobs.isolation import run_alone
 from secure_django.jobs.tasks import (
     DatabaseBackend,
     Queue,
@@ -32,6 +34,7 @@ from secure_django.jobs.tasks import (
     find_task,
     make_result,
     read_json,
+    write_json,
 )
 from secure_django.models import QueuedTask
 
@@ -43,6 +46,8 @@ RENEWAL = 20  # seconds
 UNKNOWN_FOR = timedelta(days=1)
 UNKNOWN_PAUSE = timedelta(minutes=1)
 RETENTION = timedelta(days=7)
+# Of the end of a traceback, which names the place. The text of an error has any size.
+TRACEBACK_LENGTH = 10_000
 NO_RESULT = "Its worker ended, or it took more than {seconds} seconds, {times} times."
 NO_TASK = "The code has no task of this name."
 NO_QUEUE = "No worker has its queue: TASKS of the settings lacks it."
@@ -141,7 +146,7 @@ def renew_once(row: QueuedTask) -> bool:
     """Renew a claim, and return False if another worker has it."""
     try:
         return bool(own_row(row).update(claimed_until=timezone.now() + CLAIM))
-    except Error as error:  # the next try may come before the claim ends
+    except Exception as error:  # the next try may come before the claim ends
         name = type(error).__name__
         logger.warning("the claim of a task was not renewed: %s: %s", row.name, name)
         connection.close()
@@ -184,17 +189,26 @@ def given_up(reason: str) -> dict[str, Any]:
 
 
 def run_row(row: QueuedTask, task: Task, queue: Queue) -> None:
-    """Run a claimed task, and write what came of it."""
+    """Run a claimed task, and write what came of it.
+
+    Whatever a task raises is its own failure, also what usually ends a process. A
+    signal that ends this one raises nothing here.
+    """
     record_start(row)
     try:
         with keeping_claim(row):
-            result = make_result(row, task)
-            task_started.send(DatabaseBackend, task_result=result)
-            value = json.dumps(normalize_json(call(result)))
-    except (Exception, SystemExit) as error:
+            value = run_alone(partial(start, row, task))
+    except BaseException as error:
         record_error(row, task, queue, error)
     else:
         record_success(row, task, value)
+
+
+def start(row: QueuedTask, task: Task) -> str:
+    """Tell receivers of a task, call it, and return its value as JSON."""
+    result = make_result(row, task)
+    task_started.send(DatabaseBackend, task_result=result)
+    return write_json(normalize_json(call(result)), "The value of a task")
 
 
 def record_start(row: QueuedTask) -> None:
@@ -269,9 +283,10 @@ def read_errors(row: QueuedTask) -> list[dict[str, str]]:
 def describe_for_django(error: BaseException) -> dict[str, str]:
     """Return the fields of Django's TaskError."""
     kind = type(error)
+    text = "".join(traceback.format_exception(error))
     return {
         "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": text[-TRACEBACK_LENGTH:],
     }
 
 
@@ -283,9 +298,17 @@ def describe_error(error: BaseException) -> str:
 
 
 def announce(row: QueuedTask, task: Task, recorded: int) -> None:
-    """Tell receivers that a task has ended, unless another worker has taken it over."""
-    if recorded:
-        task_finished.send(DatabaseBackend, task_result=make_result(row, task))
+    """Tell receivers that a task has ended, unless another worker has taken it over.
+
+    What they raise changes nothing of the task.
+    """
+    if not recorded:
+        return
+    result = make_result(row, task)
+    try:
+        run_alone(partial(task_finished.send, DatabaseBackend, task_result=result))
+    except BaseException:
+        logger.exception("a receiver of task_finished has failed: %s", row.name)
 
 
 @jobs.job(every=3600)

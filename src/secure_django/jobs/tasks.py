@@ -24,7 +24,11 @@ from django.core.checks import CheckMessage, Error
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskError
-from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
+from django.tasks.exceptions import (
+    InvalidTask,
+    TaskException,
+    TaskResultDoesNotExist,
+)
 from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.json import normalize_json
@@ -36,6 +40,11 @@ from secure_django.models import QueuedTask
 
 # An argument of one of these names says whose task it is: each owner has a turn.
 OWNERS = ("owner_id", "user_id")
+MOST_BYTES = 256 * 1024  # of the arguments of a task, or of its value, as JSON
+
+
+class TaskTooLargeError(TaskException):
+    """The arguments of a task, or its value, are larger than MOST_BYTES."""
 
 
 class MissingKeyError(Exception):
@@ -74,14 +83,15 @@ class DatabaseBackend(BaseTaskBackend):
     ) -> TaskResult:
         """Write the row of a task in the caller's transaction.
 
-        Raise InvalidTask if no worker would find the task, and TypeError if JSON has
-        no such argument.
+        Raise InvalidTask if no worker would find the task, TypeError if JSON has no
+        such argument, and TaskTooLargeError if the arguments exceed MOST_BYTES.
         """
         self.validate_task(task)
         check_path(task)
         now = timezone.now()
         due_at = task.run_after or now
         arguments = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
+        text = write_json(arguments, "What a task is called with")
         owner = find_owner(task, arguments)
         row = QueuedTask.objects.create(
             name=task.module_path,
@@ -90,7 +100,7 @@ class DatabaseBackend(BaseTaskBackend):
             priority=task.priority,
             owner=owner,
             turn=find_turn(self.find_queue(task.queue_name), owner, due_at),
-            arguments=json.dumps(arguments),
+            arguments=text,
             enqueued_at=now,
             run_after=task.run_after,
             due_at=due_at,
@@ -208,6 +218,18 @@ def find_task(name: str) -> Task | None:
         return None
     is_itself = isinstance(found, Task) and found.module_path == name
     return found if is_itself else None
+
+
+def write_json(value: Any, name: str) -> str:
+    """Return JSON, in ASCII; raise TaskTooLargeError if it exceeds MOST_BYTES."""
+    text = json.dumps(value)
+    if len(text) > MOST_BYTES:
+        message = (
+            f"{name} is {len(text):,} bytes as JSON, and {MOST_BYTES:,} is the most:"
+            " store what is large, and pass its id."
+        )
+        raise TaskTooLargeError(message)
+    return text
 
 
 def read_json(text: str) -> Any:

@@ -180,7 +180,7 @@ def send_claimed(server: BaseEmailBackend, mail: Mail) -> None:
             send_message(server, message)
         else:
             logger.warning("email discarded: emails to its recipient came back")
-    except Exception as error:
+    except BaseException as error:  # of any class: a mail backend may be a team's own
         if mail.attempts >= REFUSALS and is_final(error):
             mail.delete()
             logger.error("email discarded: the mail server refuses it")
@@ -205,7 +205,7 @@ def send_message(server: BaseEmailBackend, message: StoredMessage) -> None:
     providers.send(server, message.message(), message.to)
 
 
-def report_refused(error: Exception) -> None:
+def report_refused(error: BaseException) -> None:
     """Tell the recipients whom a provider refuses: no webhook reports them again.
 
     The answer of a mail server is not kept. It can be about the site.
@@ -219,7 +219,7 @@ def report_refused(error: Exception) -> None:
         suppressions.block(recipient, Suppression.Reason.BOUNCE, name)
 
 
-def is_final(error: Exception) -> bool:
+def is_final(error: BaseException) -> bool:
     """Return whether the server refuses the recipients or the email for good.
 
     A refusal of the site itself, such as of its password, does not count.

@@ -3,21 +3,25 @@ import logging
 import math
 import os
 import signal
+import sys
+import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
 from threading import Event, Lock, Thread, Timer
+from types import FrameType
 from typing import Any, Never
 from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, Error, close_old_connections, connection
 from django.utils import timezone
 
 from secure_django import jobs
-from secure_django.jobs import HERE, WORKER_HERE, Job, keepalive
+from secure_django.jobs import HERE, WORKER_HERE, Job, isolation, keepalive
 from secure_django.logging import request_id
 from secure_django.models import LastRun
 
@@ -29,6 +33,7 @@ GRACE_SECONDS = 60  # in a project without secure_django.conf.defaults
 RESERVED_SECONDS = 2
 RECORD_PAUSE = 60  # seconds between two records of a job: some run each second
 recorded_at: dict[Job, float] = {}
+failing: set[Job] = set()  # jobs with a row of failures
 deadlines: dict[str, float] = {}  # of the present job of each lane
 watching = Lock()
 
@@ -44,10 +49,50 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
-        if once:
-            run_once()
-        else:
-            run_until_signal()
+        with isolation.keeping_process_state(), logging_all_errors():
+            if once:
+                run_once()
+            else:
+                run_until_signal()
+
+
+@contextmanager
+def logging_all_errors() -> Iterator[None]:
+    """Log what the threads of a job raise: Python would print the text of an error."""
+    hooks = (threading.excepthook, sys.unraisablehook)
+    threading.excepthook = log_error_of_thread
+    sys.unraisablehook = log_error_of_thread
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = hooks
+
+
+def log_error_of_thread(error: Any) -> None:
+    """Log an error that no code can handle: of a thread, or of the end of an object."""
+    if error.exc_value is None or issubclass(error.exc_type, SystemExit):
+        return
+    details = (error.exc_type, error.exc_value, error.exc_traceback)
+    logger.error("a thread or an object of a job has failed", exc_info=details)
+
+
+@contextmanager
+def noticing_interrupt() -> Iterator[Event]:
+    """Set the event at Ctrl+C, beside its exception, which a job can raise itself."""
+    was_interrupted = Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        was_interrupted.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield was_interrupted  # only the main thread may handle signals
+        return
+    handler = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield was_interrupted
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def run_once() -> None:
@@ -57,21 +102,37 @@ def run_once() -> None:
     except DatabaseError:
         text = "The database does not answer: start it, or check DATABASE_URL."
         raise CommandError(text) from None
-    waiting = jobs_in_order()
-    failed: list[str] = []
-    while waiting:
-        results = {job: run_job(job) for job in waiting}
-        waiting = [job for job in results if results[job]]
-        failed += [str(job) for job in results if results[job] is None]
+    with noticing_interrupt() as was_interrupted:
+        failed = run_to_the_end(jobs_in_order(), was_interrupted)
+    if was_interrupted.is_set():
+        raise CommandError("Interrupted. What has not ended runs the next time.")
     if failed:
         raise CommandError(f"Failed: {', '.join(failed)}. The log says why.")
+
+
+def run_to_the_end(waiting: list[Job], was_interrupted: Event) -> list[str]:
+    """Run jobs until none has more to do, and return the names of those that failed."""
+    failed: list[str] = []
+    while waiting:
+        more: list[Job] = []
+        for job in waiting:
+            has_more = run_job(job)
+            if was_interrupted.is_set():
+                return failed
+            if has_more:
+                more.append(job)
+            elif has_more is None:
+                failed.append(str(job))
+        waiting = more
+    return failed
 
 
 def run_until_signal() -> None:
     """Run the jobs that are due until a signal stops the process.
 
     The process stops after the present jobs, or when GRACE_SECONDS are over. Each lane
-    has a thread.
+    has a thread. The handler of a signal raises nothing, so what a job raises is never
+    a signal.
     """
     stop = Event()
     ordered = jobs_in_order()
@@ -86,6 +147,8 @@ def run_until_signal() -> None:
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop_in_time)
+    let_children_connect()
+    others = set(threading.enumerate())
     lanes = {job.lane for job in jobs.JOBS} - {""}
     threads = [Thread(target=run_lane, args=(lane, ordered, stop)) for lane in lanes]
     for thread in threads:
@@ -93,8 +156,19 @@ def run_until_signal() -> None:
     run_lane("", ordered, stop)
     for thread in threads:
         thread.join()
-    deadline.cancel()
     sign_off()
+    left = {thread for thread in threading.enumerate() if not thread.daemon} - others
+    if not left:
+        deadline.cancel()
+    elif deadline.ident is None:  # such a thread may hold up the end of this process
+        deadline.start()
+
+
+@cache
+def let_children_connect() -> None:
+    """Give forked child processes connections of their own, from now on."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=isolation.leave_connections)
 
 
 def sign_off() -> None:
@@ -127,12 +201,12 @@ def jobs_in_order() -> list[Job]:
     Such a job may hang until its limit ends the worker again. In the last place, it
     delays no other job of its lane.
     """
-    names = [job.row for job in jobs.JOBS]
-    rows = LastRun.objects.filter(name__in=names)
-    not_ended: set[str] = set()
+    rows = LastRun.objects.filter(name__endswith=HERE)
+    names: set[str] = set()
     with suppress(DatabaseError):  # each job then fails, until the database is back
-        not_ended.update(rows.values_list("name", flat=True))
-    return sorted(jobs.JOBS, key=lambda job: job.row in not_ended)
+        names.update(rows.values_list("name", flat=True))
+    failing.update(job for job in jobs.JOBS if job.row_of_failures in names)
+    return sorted(jobs.JOBS, key=lambda job: job.row in names)
 
 
 class Database:
@@ -147,7 +221,7 @@ class Database:
         try:
             connection.ensure_connection()
             is_up = True
-        except DatabaseError:
+        except Error:
             is_up = False
         if self.was_up and not is_up:
             logger.error(
@@ -198,6 +272,9 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
                     del last_periods[job]
                     pause = 0
                 database.check_later(has_failed=has_more is None)
+    except BaseException:
+        logger.exception("the worker ends, since its lane %r has failed", lane)
+        raise SystemExit(1) from None
     finally:
         stop.set()
 
@@ -205,17 +282,22 @@ def run_lane(lane: str, ordered: list[Job], stop: Event) -> None:
 def run_job(job: Job) -> bool | None:
     """Run a job, and return whether it has more to do.
 
-    Return None if it failed, which stops no other job.
+    Return None if it failed, whatever it has raised. That stops no other job.
     """
     request_id.set(uuid4().hex)
     try:
-        with within_limit(job), recorded_run(job), ExitStack() as stack:
-            for wrapper in jobs.AROUND:
-                stack.enter_context(wrapper(str(job)))
-            return job.work() is True
-    except (Exception, SystemExit):
+        with within_limit(job), recorded_run(job):
+            return isolation.run_alone(partial(call_job, job)) is True
+    except BaseException:
         logger.exception("a job failed: %s", job)
         return None
+
+
+def call_job(job: Job) -> object:
+    with ExitStack() as stack:
+        for wrapper in jobs.AROUND:
+            stack.enter_context(wrapper(str(job)))
+        return job.work()
 
 
 @contextmanager
@@ -241,6 +323,24 @@ def watch_lane(lane: str, seconds: float) -> None:
 
 @contextmanager
 def recorded_run(job: Job) -> Iterator[None]:
+    """Keep a row while the job runs, and one from its first failure to its success."""
+    try:
+        with row_while_running(job):
+            yield
+    except BaseException:
+        with suppress(Error):
+            now = timezone.now()
+            rows = LastRun.objects
+            rows.get_or_create(name=job.row_of_failures, defaults={"at": now})
+            failing.add(job)
+        raise
+    if job in failing:
+        LastRun.objects.filter(name=job.row_of_failures).delete()
+        failing.discard(job)
+
+
+@contextmanager
+def row_while_running(job: Job) -> Iterator[None]:
     """Keep a row while the job runs.
 
     A row that remains shows `status` and the next worker that the job has not ended.

@@ -85,8 +85,8 @@ def process_assets(assets: Sequence[Asset]) -> None:
                     outage = error
                 outcome = postpone(asset, error)
             store_outcome(asset, outcome)
-        except Exception:
-            # One photo's error must not hold up the others.
+        except BaseException:
+            # One photo's error must not hold up the others, whatever a receiver raises.
             logger.exception("A photo could not be processed")
             Asset.objects.reschedule(asset, asset.next_attempt())
         Asset.objects.keep_claim(assets, timezone.now() + CLAIM)
