@@ -1,13 +1,18 @@
 """Validators of texts, for fields of models and of forms."""
 
 import re
-from datetime import datetime
+from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["validate_one_line", "validate_recipient", "validate_year"]
+__all__ = [
+    "validate_characters",
+    "validate_one_line",
+    "validate_recipient",
+    "validate_year",
+]
 
 # Line breaks too: emails list titles and names line by line.
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
@@ -20,6 +25,16 @@ def validate_one_line(text: str) -> None:
         raise ValidationError(
             _("Write one line, without control characters."), code="control_characters"
         )
+
+
+def validate_characters(text: str) -> None:
+    """Refuse half a character, such as `\\ud800` in JSON: no encoding has it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(
+            _("The text has half a character."), code="half_character"
+        ) from None
 
 
 def validate_recipient(email: str) -> None:
@@ -38,7 +53,7 @@ def validate_recipient(email: str) -> None:
         raise ValidationError(EmailValidator.message, code="invalid")
 
 
-def validate_year(moment: datetime) -> None:
+def validate_year(moment: date) -> None:
     """Refuse a time that is no date in another time zone: pages could not show it."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValidationError(

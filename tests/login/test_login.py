@@ -475,6 +475,16 @@ def test_reset_link_works_once_within_an_hour(
     assert is_logged_in(other)
 
 
+def test_tokens_of_reset_links_are_not_tried_without_end(client: HTTPSClient) -> None:
+    def statuses(number: int, ip: str) -> set[int]:
+        urls = [f"/accounts/password/reset/key/1-{n:0>39}/" for n in range(number)]
+        return {client.get(url, REMOTE_ADDR=ip).status_code for url in urls}
+
+    assert statuses(120, "192.0.2.1") == {200}
+    assert statuses(1, "192.0.2.1") == {429}
+    assert statuses(1, "192.0.2.2") == {200}
+
+
 @pytest.mark.control("V14.2.1")
 def test_reset_link_ends_with_a_change_of_email(
     client: HTTPSClient, member: User

@@ -19,7 +19,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished
 from django.db import OperationalError, models, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import modelformset_factory
 from django.shortcuts import redirect
 from django.test import RequestFactory
@@ -440,6 +440,76 @@ def test_row_to_be_deleted_makes_room_and_decodes_nothing(
     assert not make_formset(user, two, [navy]).is_valid()
 
 
+@pytest.fixture
+def add_things(
+    user: User, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[Thing]]:
+    """Return what makes things, of which two may be open at a time."""
+    is_open = Q(title__startswith="Open")
+    monkeypatch.setattr(Thing, "open_rows", is_open, raising=False)
+    monkeypatch.setattr(ThingForm, "most_per_owner", 2)
+    image = make_photo(purpose=PURPOSES["example.thing.image"])
+
+    def add(*titles: str) -> list[Thing]:
+        return [
+            Thing.objects.create(owner=user, title=title, image=image)
+            for title in titles
+        ]
+
+    return add
+
+
+@pytest.mark.control("V2.4.1")
+def test_only_open_objects_of_an_owner_are_limited(
+    add_things: Callable[..., list[Thing]], user: User, file: Callable[[], Any]
+) -> None:
+    closed, _, _, first, _ = add_things(
+        "Closed 1", "Closed 2", "Closed 3", "Open 1", "Open 2"
+    )
+
+    def make_form(title: str, thing: Thing) -> ThingForm:
+        return ThingForm(
+            {"title": title}, {"image": file()}, instance=thing, owner=user
+        )
+
+    new = make_form("Open 3", Thing(owner=user))
+    assert "You have reached the limit of 2" in str(new.non_field_errors())
+    # A row that was closed is not opened again beside them.
+    again = make_form("Open again", Thing.objects.get(pk=closed.pk))
+    assert "You have reached the limit of 2" in str(again.non_field_errors())
+    for thing, title in ((closed, "Closed still"), (first, "Open still")):
+        assert make_form(title, Thing.objects.get(pk=thing.pk)).is_valid()
+    Thing.objects.filter(pk=first.pk).update(title="Closed now")
+    again = make_form("Open again", Thing.objects.get(pk=closed.pk))
+    new = make_form("Open 3", Thing(owner=user))
+    assert again.is_valid()
+    assert new.is_valid()
+    again.save()
+    with pytest.raises(UnavailableError, match="too_many"):
+        new.save()  # as if both had been sent at the same moment
+    titles = Thing.objects.filter(title__startswith="Open").values_list("title")
+    assert sorted(titles) == [("Open 2",), ("Open again",)]
+
+
+@pytest.mark.control("V2.4.1")
+def test_open_objects_of_a_formset_are_limited(
+    add_things: Callable[..., list[Thing]], user: User, file: Callable[[], Any]
+) -> None:
+    things = add_things("Open 1", "Closed 1", "Closed 2")
+    rows = [{"title": thing.title} for thing in things]
+    new = {"title": "Open 2", "image": file()}
+    assert make_formset(user, [*rows, new], things).is_valid()
+    reopened = [*rows[:2], {"title": "Open again"}]
+    assert make_formset(user, reopened, things).is_valid()
+    assert not make_formset(
+        user, [*reopened, new | {"image": file()}], things
+    ).is_valid()
+    # A closed one that is deleted makes no room.
+    deleted = [*rows[:2], {"title": "Closed 2", "DELETE": "on"}]
+    two = [{"title": f"Open {number}", "image": file()} for number in (2, 3)]
+    assert not make_formset(user, [*deleted, *two], things).is_valid()
+
+
 def test_photos_of_a_formset_have_one_deadline(
     user: User, file: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -520,6 +590,32 @@ def test_form_gives_a_new_object_its_owner_by_any_key(
     assert TaskForm(owner=user).instance.assignee is None
     # It is counted by this key.
     assert CountedTaskForm(owner=user).instance.assignee == user
+
+
+@isolate_apps("example")
+def test_required_key_of_several_to_users_leads_to_the_owner(
+    user: User, other_user: User
+) -> None:
+    class Auction(models.Model):  # noqa: DJ008
+        winner = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+        seller = models.ForeignKey(User, models.CASCADE, related_name="+")
+        title = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "example"
+
+    class AuctionForm(PhotoModelForm):
+        class Meta:
+            model = Auction
+            fields = ("title",)
+
+    class CountedAuctionForm(AuctionForm):
+        most_per_owner = 3
+
+    for form_class in (AuctionForm, CountedAuctionForm):
+        auction = form_class(owner=user).instance
+        assert (auction.seller, auction.winner) == (user, None)
+    assert CountedAuctionForm(owner=user).key_of_owner() == "seller"
 
 
 @isolate_apps("example")

@@ -8,6 +8,8 @@ from django.db import models
 NEGATIVE = -7
 HUGE = 999_999_999
 NUMBERS = (models.DecimalField, models.FloatField, models.IntegerField)
+# Names of what one pays or takes: nobody takes 0 of it.
+AMOUNT = re.compile(r"amount|quantity")
 # Names of what one counts, pays or measures; others may be below zero.
 QUANTITY = re.compile(
     r"(.*_)?(amount|copies|count|days|guests|hours|minutes|months|number|people|pieces"

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from secure_django.login.devices import device_of_form
+from secure_django.ratelimit import rate_limit
 
 NAMES = [
     "login",
@@ -64,6 +65,11 @@ def limit_unknown_devices(
     return wrapper
 
 
-log_in = next(pattern for pattern in urlpatterns if pattern.name == "account_login")
+by_name = {pattern.name: pattern for pattern in urlpatterns}
+log_in = by_name["account_login"]
 log_in.callback = limit_unknown_devices(log_in.callback)
+# allauth counts POST alone, but each GET tries a token.
+reset = by_name["account_reset_password_from_key"]
+limit_tokens = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))
+reset.callback = limit_tokens(reset.callback)
 restrict_methods(urlpatterns)

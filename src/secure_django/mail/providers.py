@@ -1,7 +1,6 @@
 """Emails by the API of a provider, and what its webhook reports, both by Anymail."""
 
 import hashlib
-import json
 import logging
 import re
 import time
@@ -20,6 +19,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.http import HttpRequest
 
 from secure_django.extras import importing
+from secure_django.http import json_body
 from secure_django.mail.suppressions import block, normalize
 from secure_django.models import Suppression
 
@@ -50,7 +50,7 @@ TAKEN = {"sent", "queued"}
 REFUSED = {"invalid", "rejected"}
 # What malformed reports make Anymail raise.
 MALFORMED = (
-    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    *(ValueError, KeyError, TypeError, AttributeError),
     *(OverflowError, OSError, ImproperlyConfigured, AnymailError),
 )
 EMAIL_LENGTH = 320  # RFC 3696, section 3: 64 before the @, 255 after it
@@ -270,7 +270,7 @@ def check_token(request: HttpRequest) -> None:
 
     Mailgun signs a time and a token, but not what it reports.
     """
-    signature = json.loads(request.body)["signature"]
+    signature = json_body(request)["signature"]
     age = time.time() - float(signature["timestamp"])
     if not -SIGNATURE_SECONDS < age < SIGNATURE_SECONDS:
         raise PermissionDenied

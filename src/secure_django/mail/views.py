@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from secure_django.http import json_body
 from secure_django.logging import log_event
 from secure_django.mail import suppressions
 from secure_django.mail.outbox import has_provider
@@ -35,8 +36,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     refusal = refuse_length(request, MAX_BYTES)
     if refusal:
         return refusal
-    if request.content_type != "application/json":
-        return HttpResponse(status=400)
+    json_body(request, max_bytes=MAX_BYTES)  # before a provider's view reads it
     try:
         reports = providers.read_reports(request, secret)
     except PermissionDenied:

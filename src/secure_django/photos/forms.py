@@ -19,13 +19,14 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import OperationalError
-from django.db.models import Manager, QuerySet
+from django.db.models import CheckConstraint, Manager, Q, QuerySet
 from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.log import log_response
 from django.utils.translation import gettext_lazy as _
 
+from secure_django.forms import BoundedFormMixin
 from secure_django.logging import log_event
 from secure_django.photos.fields import is_as_at_start
 from secure_django.photos.form_fields import PhotoFormField
@@ -81,8 +82,11 @@ STORAGE_RETRY_SECONDS = 300
 logger = logging.getLogger(__name__)
 
 
-class PhotoFormMixin(forms.BaseForm):
-    """A form with photos of `owner`, a user. Put it before Django's form class."""
+class PhotoFormMixin(BoundedFormMixin):
+    """A form with photos of `owner`, a user. Put it before Django's form class.
+
+    It also refuses what `BoundedFormMixin` refuses.
+    """
 
     stored_photos: dict[str, Photo] | None = None  # until they are saved
 
@@ -275,13 +279,17 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
     in the instance. All other fields keep their values in the database.
 
     The form gives a new object its owner, unless code has, or a field of the form does.
+
+    `most_per_owner` limits the objects of an owner, and if the model says
+    `open_rows = Q(…)`, of its own fields, those of its rows that are open.
     """
 
     # The row when the form was made. Code has changed the values that differ from it.
     original: Any = None
     stored: Any = None  # the row of an object that exists, locked by `save()`
     most_per_owner: int | None = None  # objects
-    owner_field: str = ""  # if it is not `owner`, nor the model's one key to a user
+    # If it is neither `owner`, nor the model's one key to a user, or one required key.
+    owner_field: str = ""
 
     def __init__(
         self, *args: Any, originals: Mapping[str, Any] | None = None, **kwargs: Any
@@ -321,15 +329,15 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             setattr(self.instance, name, self.owner)
 
     def check_object(self) -> None:
-        if self.is_new:
-            if not self.is_of_formset:  # which counts its forms together
-                self.check_number()
-            return
-        is_there = self.original is not None
-        if self.new_photos and is_there:
-            is_there = self.rows.exists()
-        if not is_there:
-            raise ObjectDeletedError
+        if not self.is_new:
+            is_there = self.original is not None
+            if self.new_photos and is_there:
+                is_there = self.rows.exists()
+            if not is_there:
+                raise ObjectDeletedError
+        # A formset counts its forms together.
+        if not self.is_of_formset and self.adds_row():
+            self.check_number()
 
     def read_again(self) -> None:
         if self.is_new:
@@ -343,6 +351,8 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             name = field.attname
             if not (field.name in form_names or self.is_changed_by_code(name)):
                 setattr(self.instance, name, getattr(self.stored, name))
+        if self.adds_row():
+            self.check_number()
 
     def is_changed_by_code(self, name: str) -> bool:
         """Return whether the request's own code has changed a value of the instance.
@@ -361,6 +371,27 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             if not (field.disabled or isinstance(field, forms.FileField))
         ]
 
+    def adds_row(self) -> bool:
+        """Return whether `most_per_owner` counts one row more after this form."""
+        if self.is_new:
+            return True
+        if self.most_per_owner is None or self.open_rows is None:
+            return False
+        if self.rows.filter(self.open_rows).exists():
+            return False
+        condition = CheckConstraint(condition=self.open_rows, name="open")
+        try:
+            condition.validate(type(self.instance), self.instance)
+        except ValidationError:
+            return False
+        return True
+
+    @property
+    def open_rows(self) -> Q | None:
+        """Return which rows count, if the model says so."""
+        rows: Q | None = getattr(self.instance, "open_rows", None)
+        return rows
+
     def check_number(self) -> None:
         """Refuse one object too many.
 
@@ -368,8 +399,12 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
         """
         if self.most_per_owner is None:
             return
-        if self.objects_of_owner().count() >= self.most_per_owner:
+        if self.counted_rows().count() >= self.most_per_owner:
             raise TooManyObjectsError(self.most_per_owner)
+
+    def counted_rows(self) -> QuerySet[Any]:
+        """Return the objects of the owner that `most_per_owner` limits."""
+        return self.objects_of_owner().filter(self.open_rows or Q())
 
     def objects_of_owner(self) -> QuerySet[Any]:
         manager: Manager[Any] = self.instance._meta.model._base_manager
@@ -384,6 +419,11 @@ class PhotoModelForm(PhotoFormMixin, forms.ModelForm):
             return keys[0]
         if "owner" in keys:
             return "owner"
+        required: list[str] = [
+            field.name for field in self.keys_to_users() if not field.null
+        ]
+        if len(required) == 1:
+            return required[0]
         name = type(self).__name__
         message = f"{name}: set owner_field to the key of the owner, of {keys}."
         raise ImproperlyConfigured(message)

@@ -83,17 +83,18 @@ class PhotoFormSet(forms.BaseModelFormSet):
         photos = sum(len(form.new_photos) for form in kept)
         if photos:
             check_quota(self.owner, photos)
-        new = [form for form in kept if form.is_new]
-        if new:
-            self.check_number(new, sum(not form.is_new for form in deleted))
+        adding = [form for form in kept if form.adds_row()]
+        if adding:
+            self.check_number(adding, deleted)
 
-    def check_number(self, new: list[Any], deleted: int) -> None:
+    def check_number(self, adding: list[Any], deleted: list[Any]) -> None:
         """Raise ValidationError if the owner would have too many objects."""
-        most = new[0].most_per_owner
+        most = adding[0].most_per_owner
         if most is None:
             return
-        present = new[0].objects_of_owner().count() - deleted
-        if present + len(new) > most:
+        keys = [form.instance.pk for form in deleted if not form.is_new]
+        present = adding[0].counted_rows().exclude(pk__in=keys).count()
+        if present + len(adding) > most:
             raise TooManyObjectsError(most)
 
     def save(self, commit: bool = True) -> Any:

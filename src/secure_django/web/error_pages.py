@@ -4,9 +4,10 @@ import logging
 from contextlib import suppress
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from secure_django.http import InvalidJSONError
 from secure_django.logging import log_event
 from secure_django.web.context_processors import project
 
@@ -39,6 +40,9 @@ def error_page(
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return too_large(request)
+    if isinstance(exception, InvalidJSONError):
+        discard_body(request)
+        return JsonResponse({"detail": str(exception)}, status=400)
     return error_page(request, name="400")
 
 

@@ -1,13 +1,15 @@
-"""The site's own URL, for links that no request asks for."""
+"""The site's own URL, for links that no request asks for, and how long links work."""
 
 import re
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import validate_host
 
-__all__ = ["absolute_url"]
+__all__ = ["absolute_url", "link_term"]
 
+LONGEST_TERM = 90  # days, of a link with a token
 IP_ADDRESS = re.compile(r"[\d.]+|\[.+\]")
 
 
@@ -20,6 +22,17 @@ def absolute_url(path: str = "") -> str:
     """
     url = getattr(settings, "SITE_URL", "") or f"https://{default_host()}"
     return f"{url}{path}"
+
+
+def link_term(days: float) -> timedelta:
+    """Return how long a link with a token works. It is 90 days at most.
+
+    Whoever finds the link in an inbox, a history or a log opens what it opens. Raise
+    ValueError for a longer term.
+    """
+    if not 0 < days <= LONGEST_TERM:
+        raise ValueError(f"A link with a token ends within {LONGEST_TERM} days.")
+    return timedelta(days=days)
 
 
 def own_host() -> str:

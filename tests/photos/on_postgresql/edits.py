@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections, transaction
+from django.db.models import Q
 from django.db.models.signals import pre_save
 from pytest_django import Settings
 
@@ -145,6 +146,22 @@ def test_parallel_forms_get_no_object_beyond_the_limit(
         saving = beside(second.save)
     assert unavailable(saving) == "too_many"
     assert Thing.objects.count() == len(kept()) == 1
+
+
+def test_parallel_forms_open_no_object_beyond_the_limit(
+    user: User, make_form: MakeForm, beside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingForm, "most_per_owner", 1)
+    monkeypatch.setattr(Thing, "open_rows", ~Q(title="Closed"), raising=False)
+    closed = make_form(Thing(owner=user), "image").save()
+    Thing.objects.update(title="Closed")
+    again = make_form(Thing.objects.get(pk=closed.pk))
+    new = make_form(Thing(owner=user), "image")
+    with transaction.atomic():
+        assert new.save()
+        saving = beside(again.save)
+    assert unavailable(saving) == "too_many"
+    assert Thing.objects.exclude(title="Closed").count() == 1
 
 
 @pytest.mark.parametrize("names", [(), ("image",)], ids=["text", "photo"])

@@ -5,7 +5,6 @@ The order, number and origin of notifications do not matter.
 
 import hashlib
 import hmac
-import json
 import re
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from secure_django.http import parse_json
 from secure_django.logging import log_event
 from secure_django.photos.cloudinary.models import Asset
 from secure_django.web.bodies import refuse_length
@@ -44,10 +44,10 @@ def webhook(request: HttpRequest) -> HttpResponse:
     if not has_valid_signature(request):
         log_event("authn_webhook_fail", request)
         return HttpResponse(status=401)
-    try:
-        public_id = json.loads(request.body).get("public_id")
-    except (ValueError, RecursionError, AttributeError):
+    content = parse_json(request.body)
+    if not isinstance(content, dict):
         return HttpResponse(status=400)
+    public_id = content.get("public_id")
     if isinstance(public_id, str) and TRIAL.fullmatch(public_id):
         cache.set(notification_key(public_id), True, WINDOW)
     # Every asset gets the same response, so that it does not tell which photos exist.

@@ -3,6 +3,7 @@
 from django.core import mail
 from django.core.mail import send_mail
 
+from secure_django.mail import find_recipient
 from secure_django.mail.outbox import UnknownRecipientError
 from tests.adoption.jobs import RUNS
 from tests.adoption.rooms import RoomCommand
@@ -13,7 +14,11 @@ class Command(RoomCommand):
 
     def use_room(self) -> None:
         """Fail if the room does not work."""
-        self.users.create_user("reader", "Reader@example.com")
+        reader = self.users.create_user("reader", "Reader@example.com")
+        assert find_recipient("reader@Example.com") == reader
+        self.users.create_user("second", "Twin@example.com")
+        self.users.create_user("third", "twin@example.com")
+        assert find_recipient("twin@example.com") is None
         send_mail("News", "Text", None, ["Reader@example.com"])
         assert mail.outbox == []
         assert self.run_worker() == ["Reader@example.com"]

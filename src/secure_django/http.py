@@ -1,0 +1,207 @@
+"""JSON in requests: what a view reads is well-formed, small, and of the named types."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from math import isfinite
+from types import UnionType
+from typing import Any, get_args
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+
+__all__ = ["json_body"]
+
+type Kind = type | UnionType
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20  # of arrays and objects in each other
+MAX_DIGITS = 100  # of a number, as it is written
+LARGEST_INTEGER = 2**63 - 1  # of a database
+# A string, also one without an end, or a bracket.
+TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+NAMES = {
+    dict: "an object",
+    list: "an array",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+class InvalidJSONError(BadRequest):
+    """A body that is no JSON, or not what the view takes.
+
+    The answer is 400 with this sentence, which has nothing of the body.
+    """
+
+
+def json_body(
+    request: HttpRequest,
+    fields: Mapping[str, Kind] | None = None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+) -> dict[str, Any]:
+    """Return the JSON object that a request has sent.
+
+    `fields` names what the view takes, such as `{"title": str, "seats": int | None}`. A
+    field that is there has this type, one that may be null can be missing, and what is
+    not named is left out.
+
+    Anything else is answered by status 400, with a sentence in JSON: another content
+    type or charset, too many bytes, a value too deep in others, a name that is there
+    twice, NUL, half a character, and a number that no database stores.
+    """
+    body = read_body(request, max_bytes)
+    content = parse_json(body, max_depth)
+    if not isinstance(content, dict):
+        raise InvalidJSONError("The JSON must be an object.")
+    if fields is None:
+        return content
+    check_fields(content, fields)
+    return {name: content[name] for name in fields if name in content}
+
+
+def read_body(
+    request: HttpRequest,
+    max_bytes: int = MAX_BYTES,
+    content_types: Collection[str] = ("application/json",),
+) -> bytes:
+    """Return the body of a request, if its headers say that it is JSON in UTF-8."""
+    if request.content_type not in content_types:
+        expected = " or ".join(content_types)
+        raise InvalidJSONError(f"Send the content type {expected}.")
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if charset.lower() not in {"utf-8", "utf8"}:
+        raise InvalidJSONError("Send the JSON in UTF-8.")
+    too_large = InvalidJSONError(f"Send at most {max_bytes} bytes of JSON.")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch("[0-9]{1,18}", length) or int(length) > max_bytes:
+        raise too_large
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise too_large from None
+    except UnreadablePostError:  # the client has left
+        raise InvalidJSONError("The body has no end.") from None
+    if len(body) > max_bytes:
+        raise too_large
+    return body
+
+
+def parse_json(body: bytes | str, max_depth: int = MAX_DEPTH) -> Any:
+    """Return what a body says, or raise InvalidJSONError."""
+    try:
+        text = body.decode() if isinstance(body, bytes) else body
+    except UnicodeDecodeError:
+        raise InvalidJSONError("Send the JSON in UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise InvalidJSONError("Send the JSON without a byte order mark.")
+    # Before it is parsed: Python's parser calls itself for each level.
+    if depth_of(text) > max_depth:
+        raise InvalidJSONError(f"Nest at most {max_depth} arrays and objects.")
+    try:
+        content = json.loads(
+            text,
+            object_pairs_hook=as_object,
+            parse_int=as_integer,
+            parse_float=as_float,
+            parse_constant=refuse_constant,
+        )
+    except ValueError:
+        raise InvalidJSONError("The body is not JSON.") from None
+    for part in texts_in(content):
+        check_text(part)
+    return content
+
+
+def depth_of(text: str) -> int:
+    """Return how many arrays and objects are in each other."""
+    depth = 0
+    deepest = 0
+    for token in TOKEN.findall(text):
+        if token in {"[", "{"}:
+            depth += 1
+            deepest = max(depth, deepest)
+        elif token in {"]", "}"}:
+            depth -= 1
+    return deepest
+
+
+def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        # Another reader could take the other value.
+        raise InvalidJSONError("An object of the JSON has a name twice.")
+    return content
+
+
+def as_integer(text: str) -> int:
+    check_length(text)
+    number = int(text)
+    if abs(number) > LARGEST_INTEGER:
+        raise InvalidJSONError("A number of the JSON is too large.")
+    return number
+
+
+def as_float(text: str) -> float:
+    check_length(text)
+    number = float(text)
+    if not isfinite(number):
+        raise InvalidJSONError("A number of the JSON is too large.")
+    return number
+
+
+def check_length(number: str) -> None:
+    if len(number) > MAX_DIGITS:
+        raise InvalidJSONError("A number of the JSON is too long.")
+
+
+def refuse_constant(name: str) -> None:
+    raise InvalidJSONError("Neither NaN nor Infinity is a number of JSON.")
+
+
+def texts_in(content: Any) -> Iterator[str]:
+    """Yield each text and each name. The depth is bounded before."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            yield from texts_in(part)
+    elif isinstance(content, dict):
+        for name, part in content.items():
+            yield name
+            yield from texts_in(part)
+
+
+def check_text(text: str) -> None:
+    """Refuse what PostgreSQL cannot store, and what no encoding has."""
+    if "\0" in text:
+        raise InvalidJSONError("A text of the JSON has the character NUL.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidJSONError("A text of the JSON has half a character.") from None
+
+
+def check_fields(content: Mapping[str, Any], fields: Mapping[str, Kind]) -> None:
+    for name, kind in fields.items():
+        kinds = get_args(kind) or (kind,)
+        if name not in content and type(None) not in kinds:
+            raise InvalidJSONError(f"The JSON lacks {name}.")
+        if not has_kind(content.get(name), kinds):
+            expected = " or ".join(NAMES.get(each, each.__name__) for each in kinds)
+            raise InvalidJSONError(f"{name} must be {expected}.")
+
+
+def has_kind(value: Any, kinds: Collection[type]) -> bool:
+    """Return whether a value has one of these types: true is no number, 1 is one."""
+    if isinstance(value, bool):
+        return bool in kinds
+    if isinstance(value, int) and float in kinds:
+        return True
+    return isinstance(value, tuple(kinds))
