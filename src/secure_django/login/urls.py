@@ -12,7 +12,7 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from secure_django.login.devices import device_of_form
+from secure_django.login.devices import device_of_form, keep_browser_known
 
 NAMES = [
     "login",
@@ -64,6 +64,9 @@ def limit_unknown_devices(
     return wrapper
 
 
+for pattern in urlpatterns:
+    if pattern.name in {"account_change_password", "account_set_password"}:
+        pattern.callback = keep_browser_known(pattern.callback)
 log_in = next(pattern for pattern in urlpatterns if pattern.name == "account_login")
 log_in.callback = limit_unknown_devices(log_in.callback)
 restrict_methods(urlpatterns)
