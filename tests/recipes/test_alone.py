@@ -67,7 +67,7 @@ def test_recipes_keep_imports_in_order_beside_covers(project: Project) -> None:
     recipes: Recipes = {group[0]: list(map(Recipe, group)) for group in GROUPS}
     start = read_start(folder, recipes)
     names = list(recipes)
-    for order in (names, names[::-1], *([name] for name in names)):
+    for order in (names, names[::-1], *([single] for single in names)):
         applied = apply(start, recipes, order)
         paths = [path for path in applied.files if path.startswith("notes/")]
         for path in paths:
