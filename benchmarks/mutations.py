@@ -1380,7 +1380,7 @@ MUTATIONS = [
     Mutation(
         "sessions end everywhere and devices stay",
         "src/secure_django/accounts/views.py",
-        "forget_other_devices(self.request)",
+        "forget_devices(self.request.user)",
     ),
     Mutation(
         "request for a link waits for its turn",

@@ -37,18 +37,18 @@ class Passkey:
     @property
     def data(self) -> dict[str, Any]:
         """Return what allauth stores after the registration."""
+        return {"name": "", "credential": self.register()}
+
+    def register(self, challenge: str = "") -> dict[str, Any]:
+        """Return the answer to a page that adds a passkey."""
         key: Any = ES256
         public_key = key.from_cryptography_key(self.key.public_key())
         public = AttestedCredentialData.create(Aaguid.NONE, self.id, public_key)
-        data = AuthenticatorData.create(self.rp_id, FLAG.AT, 0, public)
+        flags = FLAG.UP | FLAG.AT
+        data = AuthenticatorData.create(self.rp_id, flags, 0, public)
         stored = AttestationObject.create("none", data, {})
-        client = CollectedClientData.create("webauthn.create", "", self.origin)
-        return {
-            "name": "",
-            "credential": self._credential(
-                clientDataJSON=client, attestationObject=stored
-            ),
-        }
+        client = CollectedClientData.create("webauthn.create", challenge, self.origin)
+        return self._credential(clientDataJSON=client, attestationObject=stored)
 
     def sign(
         self, options: Any, user_handle: str, *, verified: bool = True, origin: str = ""

@@ -67,14 +67,36 @@ def test_right_password_before_a_change_leaves_the_device_known(member: User) ->
     assert Device.objects.get().failures == 0
 
 
+def stolen(client: HTTPSClient) -> HTTPSClient:
+    """Return a browser with a copy of the client's cookie of its device."""
+    thief = HTTPSClient()
+    thief.cookies[COOKIE] = client.cookies[COOKIE].value
+    return thief
+
+
+def is_known(client: HTTPSClient, user: User) -> bool:
+    """Return whether a browser gets in although guesses block the account."""
+    client = stolen(client)
+    for number in range(6):
+        guesser = HTTPSClient(REMOTE_ADDR=f"198.51.100.{number}")
+        log_in(guesser, user.email, "wrong")
+    log_in(client, user.email)
+    return is_logged_in(client)
+
+
 @pytest.mark.control("lock-out")
-def test_change_of_factors_makes_all_devices_unknown(member: User) -> None:
-    browser(member)
+@pytest.mark.usefixtures("run_on_commit")
+def test_change_of_factors_leaves_this_browser_alone_known(member: User) -> None:
+    other = browser(member)
     client = browser(member)
+    old = stolen(client)
     assert Device.objects.count() == 2
     prove_second_factor(client, member)
     client.post("/accounts/2fa/totp/deactivate/")
-    assert not Device.objects.exists()
+    assert Device.objects.count() == 1
+    assert not is_known(other, member)
+    assert not is_known(old, member)
+    assert is_known(client, member)
 
 
 def test_factor_that_staff_delete_makes_all_devices_unknown(
@@ -89,23 +111,36 @@ def test_factor_that_staff_delete_makes_all_devices_unknown(
 
 
 @pytest.mark.control("lock-out")
-def test_log_out_everywhere_keeps_the_device_of_this_browser(member: User) -> None:
-    browser(member)
+def test_log_out_everywhere_forgets_each_cookie(member: User) -> None:
+    other = browser(member)
     client = browser(member)
-    kept = Device.objects.latest("pk")
+    old = stolen(client)
     client.post(SESSIONS)
-    assert Device.objects.get() == kept
+    assert Device.objects.count() == 1
+    assert not is_known(other, member)
+    assert not is_known(old, member)
+    assert is_known(client, member)
 
 
 @pytest.mark.control("lock-out")
-def test_end_of_a_session_elsewhere_makes_its_device_unknown(member: User) -> None:
+def test_end_of_a_session_elsewhere_forgets_each_cookie(member: User) -> None:
     other = browser(member)
+    ended = UserSession.objects.get()
     client = browser(member)
-    kept = Device.objects.latest("pk")
-    key = other.session.session_key
-    session = UserSession.objects.get(session_key=key)
-    client.post(f"{SESSIONS}{session.pk}/end/")
-    assert Device.objects.get() == kept
+    old = stolen(client)
+    client.post(f"{SESSIONS}{ended.pk}/end/")
+    assert not is_logged_in(other)
+    assert not is_known(other, member)
+    assert not is_known(old, member)
+    assert is_known(client, member)
+
+
+def test_shared_computer_stays_unknown(member: User) -> None:
+    client = HTTPSClient()
+    client.post(LOGIN, {"login": member.email, "password": PASSWORD, "shared": "on"})
+    client.post(SESSIONS)
+    assert COOKIE not in client.cookies
+    assert not Device.objects.exists()
 
 
 @pytest.mark.control("lock-out")

@@ -268,7 +268,7 @@ def test_each_middleware_has_an_id_of_its_own(name: str, settings: Settings) -> 
 
 
 def test_hint_names_the_place_of_a_middleware(settings: Settings) -> None:
-    last_missing = without_middleware("FormTurnMiddleware")
+    last_missing = without_middleware("FormNoteMiddleware")
     change(settings, without_middleware("CsrfViewMiddleware", "MessageMiddleware"))
     settings.MIDDLEWARE += ["django.middleware.csrf.CsrfViewMiddleware"]
     misplaced, missing = checks.check_middleware()

@@ -57,6 +57,16 @@ other = client.post(
 assert other.status_code == 200, other.status_code
 get_user_model().objects.all().delete()
 """
+# After five, allauth asks no backend, and answers by itself.
+ALLAUTH = """
+client = Client()
+form = {"login": "reader", "password": "wrong"}
+pages = [client.post("/accounts/login/", form) for _ in range(11)]
+assert {page.status_code for page in pages} == {200}
+errors = ["Too many failed" in page.text for page in pages]
+assert errors == [False] * 5 + [True] * 6, errors
+get_user_model().objects.all().delete()
+"""
 PHOTOS = """
 from io import BytesIO
 from PIL import Image
@@ -176,6 +186,8 @@ def test_log_in_refuses_the_eleventh_guess(project: Existing) -> None:
         guesses = GUESSES.replace("LOG_IN", project.layout.log_in)
         guesses = guesses.replace("ELSEWHERE", project.layout.elsewhere)
         project.script(WINDOW + guesses)
+        if "/accounts/login/" in guesses:
+            project.script(WINDOW + ALLAUTH)
 
 
 def test_photo_is_encoded_again_and_hidden_until_it_is_approved(

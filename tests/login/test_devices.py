@@ -217,15 +217,22 @@ def test_parallel_attempts_of_a_device_are_counted_in_advance(member: User) -> N
     assert attempts == [True] * MOST_FAILURES + [False] * 3
 
 
-def test_new_password_makes_all_devices_unknown(
-    device: HTTPSClient, member: User
+@pytest.mark.control("lock-out")
+def test_new_password_leaves_this_browser_alone_known(
+    device: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = known_device(member)
-    log_in(other, member.email)
+    own = known_device(member)
+    log_in(own, member.email)
+    old = HTTPSClient()
+    old.cookies[COOKIE] = cookie_of(own).value
     fields = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    other.post("/accounts/password/change/", fields)
-    assert not Device.objects.exists()
-    assert not is_known(device, member)
+    own.post("/accounts/password/change/", fields)
+    monkeypatch.undo()  # compares the new password
+    guess_from_everywhere(member.email)
+    own.post("/accounts/logout/")
+    for client, is_own in ((device, False), (old, False), (own, True)):
+        log_in(client, member.email, NEW)
+        assert is_logged_in(client) is is_own
 
 
 @pytest.mark.control("lock-out")

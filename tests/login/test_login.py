@@ -25,6 +25,7 @@ from pytest_django import Settings
 
 from secure_django.guard.access import routes
 from secure_django.login import urls
+from secure_django.login.forms import ResetPasswordKeyForm
 from secure_django.login.hashers import Argon2idHasher
 from secure_django.login.middleware import (
     FormTurnMiddleware,
@@ -483,6 +484,38 @@ def test_tokens_of_reset_links_are_not_tried_without_end(client: HTTPSClient) ->
     assert statuses(120, "192.0.2.1") == {200}
     assert statuses(1, "192.0.2.1") == {429}
     assert statuses(1, "192.0.2.2") == {200}
+
+
+@pytest.mark.control("V6.4.3")
+def test_reset_link_in_two_browsers_at_once_works_in_one(
+    member: User, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """The second form is valid before the first one is stored."""
+    # As of two processes, of which each has turns of its own.
+    settings.MIDDLEWARE = [
+        name for name in settings.MIDDLEWARE if not name.endswith("FormTurnMiddleware")
+    ]
+    first = HTTPSClient()
+    second = HTTPSClient()
+    first.post(RESET, {"email": member.email})
+    form = first.get(reset_link()).headers["Location"]
+    second.get(reset_link())
+    other = "a boat in the morning"
+    clean = ResetPasswordKeyForm.clean
+
+    def clean_late(self: ResetPasswordKeyForm) -> Any:
+        monkeypatch.setattr(ResetPasswordKeyForm, "clean", clean)
+        response = first.post(form, {"password1": NEW, "password2": NEW})
+        assert response.headers["Location"] == "/"
+        return clean(self)
+
+    monkeypatch.setattr(ResetPasswordKeyForm, "clean", clean_late)
+    page = second.post(form, {"password1": other, "password2": other}, follow=True)
+    assert "This link was used already" in page.text
+    assert is_logged_in(first)
+    assert not is_logged_in(second)
+    member.refresh_from_db()
+    assert member.check_password(NEW)
 
 
 @pytest.mark.control("V14.2.1")

@@ -1,10 +1,13 @@
 """The page on which people change what others see of them."""
 
+import re
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.template import Context, Template
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -182,3 +185,16 @@ def test_person_without_a_visible_picture_is_a_letter(
     assert "ann &lt;b&gt;" in page
     assert "a deleted user" in page
     assert "<img" in show(user, things=[{"owner": user}])
+
+
+@pytest.mark.parametrize("url", [PAGE, "/accounts/password/change/"])
+def test_page_asks_for_its_person_and_for_the_log_of_the_admin_once(
+    visitor: HTTPSClient, url: str
+) -> None:
+    visitor.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        visitor.get(url)
+    tables = [re.findall('FROM "([a-z_]+)"', query["sql"])[0] for query in queries]
+    assert tables.count("users_user") == 1
+    assert tables.count("django_admin_log") == 1
+    assert len(tables) == len(set(tables))

@@ -4,6 +4,7 @@ The pages are applied to the texts of a project, without its commands: test_toge
 has those too.
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -11,8 +12,8 @@ from random import Random
 import pytest
 
 from tests.recipes.covers import write_cover
-from tests.recipes.test_together import GROUPS, read
-from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name
+from tests.recipes.test_together import GROUPS
+from tests.support.baking import ALL_OFF, ALL_ON, Answers, Project, name, run
 from tests.support.recipe_trees import (
     TextProject,
     changed_paths,
@@ -38,7 +39,6 @@ def test_each_recipe_can_go_alone_in_any_order(
     recipes: Recipes = {group[0]: list(map(Recipe, group)) for group in GROUPS}
     if answers == ALL_ON:
         write_cover(folder)
-        recipes = {group[0]: [read(page, {}) for page in group] for group in GROUPS}
     start = read_start(folder, recipes)
     failures: Counter[str] = Counter()
     reasons: dict[str, str] = {}
@@ -57,6 +57,24 @@ def test_each_recipe_can_go_alone_in_any_order(
                 failures[removed] += 1
                 reasons.setdefault(removed, f"{order}: {error}")
     assert not failures, (f"of {ORDERS} orders", failures, reasons)
+
+
+def test_recipes_keep_imports_in_order_beside_covers(project: Project) -> None:
+    """The import of a cover stands at the end of those of its app."""
+    folder = project(ALL_ON)
+    make_app(folder, "notes")
+    write_cover(folder)
+    recipes: Recipes = {group[0]: list(map(Recipe, group)) for group in GROUPS}
+    start = read_start(folder, recipes)
+    names = list(recipes)
+    for order in (names, names[::-1], *([single] for single in names)):
+        applied = apply(start, recipes, order)
+        paths = [path for path in applied.files if path.startswith("notes/")]
+        for path in paths:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(applied.files[path], encoding="utf-8")
+        sources = [path for path in paths if path.endswith(".py")]
+        run(folder, sys.executable, "-m", "ruff", "check", "--select=I", *sources)
 
 
 def read_start(folder: Path, recipes: Recipes) -> TextProject:

@@ -28,11 +28,6 @@ GROUPS = [
     ["sentry", "sentry-tests"],
     ["kubernetes", "kubernetes-network", "kubernetes-site", "kubernetes-worker"],
 ]
-# The app has covers, whose import stands before that of documents.
-COVER = (
-    " from secure_django.encryption import EncryptedTextField\n+\n",
-    " from secure_django.photos.fields import PhotoField, everyone\n+\n",
-)
 # Another word for the note of a page, by the group of the page. It has as many letters,
 # and its place among sorted imports.
 WORDS = {"documents": "item", "roles": "plan"}
@@ -62,8 +57,6 @@ def read(page: str, words: dict[str, str]) -> Recipe:
 
 def reworded(block: Block, word: str) -> Block:
     """Return a block in the words of its app."""
-    if word == "note":
-        return block._replace(text=block.text.replace(*COVER))
     text = block.text.replace("note", word).replace("Note", word.title())
     return Block(block.language, block.path.replace("note", word), text)
 

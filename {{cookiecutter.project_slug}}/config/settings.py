@@ -107,6 +107,8 @@ MIDDLEWARE = [
     "secure_django.web.middleware.ResponseHeadersMiddleware",
     "secure_django.web.middleware.RequestValidationMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # What a double click sends again gets the answer of the first.
+    "secure_django.web.repeats.RepeatedFormMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # % if cookiecutter.auth_app
@@ -123,6 +125,7 @@ MIDDLEWARE = [
     "secure_django.web.middleware.UnavailableMiddleware",
     # After CSRF, so that forged forms do not wait here.
     "secure_django.login.middleware.FormTurnMiddleware",
+    "secure_django.web.repeats.FormNoteMiddleware",
 ]
 
 # HTTPS, cookies and sessions

@@ -10,6 +10,7 @@ from allauth.mfa.webauthn.views import login_webauthn
 from django.urls import include, path
 
 from secure_django.accounts import views
+from secure_django.login.devices import keep_browser_known
 from secure_django.login.urls import restrict_methods
 from secure_django.ratelimit import rate_limit
 
@@ -35,8 +36,9 @@ NAMES = {
 
 # allauth limits POST alone, but each GET stores a challenge in a new session.
 limit_challenges = rate_limit(120, seconds=60, per="ip", methods=("GET", "HEAD"))
-# Each of these pages sends an email. In a loop, they would delay the emails of others.
-LIMITED = {
+# Each of these pages changes the second factors, and sends an email. In a loop, they
+# would delay the emails of others.
+OF_FACTORS = {
     "mfa_activate_totp",
     "mfa_deactivate_totp",
     "mfa_generate_recovery_codes",
@@ -49,7 +51,7 @@ def select_pages(patterns: list[Any]) -> list[Any]:
     """Return the pages in NAMES, in the groups that allauth puts them in."""
     groups = [pattern for pattern in patterns if hasattr(pattern, "url_patterns")]
     pages = [pattern for pattern in patterns if getattr(pattern, "name", None) in NAMES]
-    return [*filter(None, map(select_group, groups)), *map(limit_emails, pages)]
+    return [*filter(None, map(select_group, groups)), *map(wrap_page, pages)]
 
 
 def select_group(group: Any) -> Any:
@@ -58,16 +60,22 @@ def select_group(group: Any) -> Any:
     return path(str(group.pattern), include(pages)) if pages else None
 
 
-def limit_emails(pattern: Any) -> Any:
-    if pattern.name in LIMITED:
-        pattern.callback = rate_limit(20, seconds=3600)(pattern.callback)
+def wrap_page(pattern: Any) -> Any:
+    """Limit changes of second factors, which make devices unknown."""
+    if pattern.name in OF_FACTORS:
+        limited = rate_limit(20, seconds=3600)(pattern.callback)
+        pattern.callback = keep_browser_known(limited)
     return pattern
 
 
 urlpatterns = [
     path("notifications/", views.notifications, name="account_notifications"),
     path("delete/", views.delete_account, name="account_delete"),
-    path("sessions/", views.SessionsView.as_view(), name="usersessions_list"),
+    path(
+        "sessions/",
+        keep_browser_known(views.SessionsView.as_view()),
+        name="usersessions_list",
+    ),
     path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
     path(
         "2fa/webauthn/login/",

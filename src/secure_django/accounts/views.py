@@ -22,7 +22,7 @@ from secure_django.deletion import (
     plan_deletion,
 )
 from secure_django.logging import log_event
-from secure_django.login.devices import forget_other_devices
+from secure_django.login.devices import forget_devices, keep_browser_known
 from secure_django.login.http import UserRequest
 from secure_django.photos.models import Photo
 from secure_django.profile.exports import is_of_project
@@ -98,12 +98,13 @@ class SessionsView(ListUserSessionsView):
     """Show the user's sessions, and end all others."""
 
     def form_valid(self, form: Any) -> HttpResponse:
-        forget_other_devices(self.request)
+        forget_devices(self.request.user)
         response: HttpResponse = super().form_valid(form)
         return response
 
 
 @require_POST
+@keep_browser_known
 def end_session(request: UserRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     log_event("session_expired", request, reason="ended by its owner")
@@ -111,6 +112,6 @@ def end_session(request: UserRequest, pk: int) -> HttpResponse:
         logout(request)
     else:
         # No session knows its device, and this one may be lost.
-        forget_other_devices(request)
+        forget_devices(request.user)
     session.end()
     return redirect("usersessions_list")

@@ -35,6 +35,8 @@ NUMBERS = {
     # Before anything that reads the query, cookies or the body.
     "secure_django.web.middleware.RequestValidationMiddleware": 107,
     "whitenoise.middleware.WhiteNoiseMiddleware": 108,
+    # Before the sessions, whose cookies belong to the answer that it keeps.
+    "secure_django.web.repeats.RepeatedFormMiddleware": 121,
     "django.contrib.sessions.middleware.SessionMiddleware": 109,
     "django.contrib.auth.middleware.AuthenticationMiddleware": 110,
     # Before anything that asks for the user's rights.
@@ -50,6 +52,7 @@ NUMBERS = {
     "secure_django.web.middleware.UnavailableMiddleware": 119,
     # After CSRF protection, so that forged forms do not wait.
     "secure_django.login.middleware.FormTurnMiddleware": 120,
+    "secure_django.web.repeats.FormNoteMiddleware": 122,
 }
 APPS = {
     "secure_django.login": 301,

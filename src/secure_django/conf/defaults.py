@@ -141,6 +141,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_FORMS = {
     "login": "secure_django.login.forms.LoginForm",
     "reset_password": "secure_django.login.forms.ResetPasswordForm",
+    "reset_password_from_key": "secure_django.login.forms.ResetPasswordKeyForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}

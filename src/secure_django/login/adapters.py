@@ -15,6 +15,7 @@ from secure_django.models import Mail
 from secure_django.validators import validate_recipient
 from secure_django.web.client import client_ip
 from secure_django.web.languages import in_language_of, remember_language
+from secure_django.web.links import own_host
 
 __all__ = ["AccountAdapter"]
 
@@ -88,6 +89,13 @@ class AccountAdapter(DefaultAccountAdapter):
         if code == "too_many_login_attempts":
             log_event("authn_login_lock", self.request)
         return super().validation_error(code, *args)
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:
+        # allauth's own value has the Host header of the request.
+        site = {"name": settings.SITE_NAME, "domain": own_host()}
+        super().send_mail(template_prefix, email, {"current_site": site, **context})
 
     def send_notification_mail(
         self,

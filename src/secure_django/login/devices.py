@@ -4,8 +4,10 @@ The wrong passwords of others do not shut them out (OWASP: Slow Down Online Gues
 Attacks with Device Cookies).
 """
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
+from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +22,7 @@ __all__ = [
     "find_device",
     "forget_device",
     "forget_devices",
-    "forget_other_devices",
+    "keep_browser_known",
     "remember_device",
 ]
 
@@ -78,6 +80,12 @@ def has_digest(user: User, digest: str) -> bool:
 def remember_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
     """Keep the browser as a known device of the account."""
     device = find_device(request, user.email) or Device(user=user)
+    store_device(response, device)
+
+
+def store_device(response: HttpResponse, device: Device) -> None:
+    """Store a device that was just used, and its cookie in the browser."""
+    user = device.user
     device.failures = 0
     device.used_at = timezone.now()
     device.save()
@@ -108,11 +116,23 @@ def forget_devices(user: Any) -> None:
     Device.objects.filter(user=user).delete()
 
 
-def forget_other_devices(request: HttpRequest) -> None:
-    """Make the devices of the user's account unknown, except that of the request."""
-    user = cast(User, request.user)
-    others = Device.objects.filter(user=user)
-    device = find_device(request, user.email)
-    if device:
-        others = others.exclude(pk=device.pk)
-    others.delete()
+def keep_browser_known(
+    view: Callable[..., HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """Give a known browser a new cookie if the view forgets the account's devices.
+
+    The old one stays forgotten: somebody may have copied it.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        device = device_of_form(request) if request.method == "POST" else None
+        response = view(request, *args, **kwargs)
+        user: Any = request.user
+        if not device or not user.is_authenticated:
+            return response
+        if not Device.objects.filter(pk=device.pk).exists():
+            store_device(response, Device(user=user))
+        return response
+
+    return wrapper

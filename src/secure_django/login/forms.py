@@ -1,16 +1,19 @@
 from typing import Any
 
-from allauth.account import forms
-from allauth.core import ratelimit
+from allauth.account import app_settings, forms
+from allauth.core import context, ratelimit
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
+from django.db import transaction
 from django.forms import BooleanField
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from secure_django.login.adapters import NOBODY, SHARED
 from secure_django.user import User
 
-__all__ = ["LoginForm", "ResetPasswordForm"]
+__all__ = ["LoginForm", "ResetPasswordForm", "ResetPasswordKeyForm"]
 
 
 class LoginForm(forms.LoginForm):
@@ -47,3 +50,18 @@ class ResetPasswordForm(forms.ResetPasswordForm):
                 self.users = [User(pk=NOBODY, email=email, password="!" * 90)]
             super().save(request, **kwargs)
         return email
+
+
+class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):
+    def save(self) -> None:
+        """Use the link, or lead to the page that says that it was used.
+
+        Two browsers may have opened it, and sent their passwords at the same time.
+        """
+        tokens = app_settings.PASSWORD_RESET_TOKEN_GENERATOR()
+        with transaction.atomic():
+            user = User.objects.select_for_update().filter(pk=self.user.pk).first()
+            if not tokens.check_token(user, self.temp_key):
+                page = context.request.get_full_path()
+                raise ImmediateHttpResponse(redirect(page))
+            super().save()

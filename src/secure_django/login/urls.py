@@ -12,7 +12,7 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from secure_django.login.devices import device_of_form
+from secure_django.login.devices import device_of_form, keep_browser_known
 from secure_django.ratelimit import rate_limit
 
 NAMES = [
@@ -66,6 +66,8 @@ def limit_unknown_devices(
 
 
 by_name = {pattern.name: pattern for pattern in urlpatterns}
+for name in ("account_change_password", "account_set_password"):
+    by_name[name].callback = keep_browser_known(by_name[name].callback)
 log_in = by_name["account_login"]
 log_in.callback = limit_unknown_devices(log_in.callback)
 # allauth counts POST alone, but each GET tries a token.

@@ -1,5 +1,7 @@
 """The page on which people change what others see of them, and download their data."""
 
+from copy import copy
+
 from allauth.account.decorators import reauthentication_required
 from django.apps import apps
 from django.contrib import messages
@@ -29,7 +31,7 @@ def asks_again(request: HttpRequest) -> bool:
 @rate_limit(60, seconds=3600)
 def profile(request: UserRequest) -> HttpResponse:
     # Not the user of the request, of whom the page shows the present name.
-    user = get_object_or_404(User, pk=request.user.pk)
+    user = copy(request.user)
     form = profile_form()(
         request.POST or None,
         request.FILES or None,

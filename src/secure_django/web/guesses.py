@@ -6,9 +6,9 @@
     ]
     MIDDLEWARE += ["secure_django.web.guesses.GuessLimitMiddleware"]
 
-Django asks the first backend first, for each log-in: that of the admin, of allauth, and
-the project's own. A project with secure_django.login has other limits, which know its
-devices.
+Django asks the first backend first, for each password that a log-in passes on: the
+admin, the project's own, and allauth, which passes none on after five wrong ones. A
+project with secure_django.login has other limits, which know its devices.
 """
 
 import time

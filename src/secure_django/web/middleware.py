@@ -16,6 +16,7 @@ from django.urls import resolve
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.encoding import iri_to_uri
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.postgresql import waits
@@ -23,6 +24,7 @@ from secure_django.web.appearance import cookie_name
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
 from secure_django.web.languages import forget_language
+from secure_django.web.links import absolute_url
 from secure_django.web.proxies import ProxyCount
 from secure_django.web.unavailable import refusal_page, unavailable_page
 
@@ -146,8 +148,8 @@ class RequestValidationMiddleware(MiddlewareMixin):
             return response
         check_encoding(request)
         client_network.set(network_of(client_ip(request)))
-        if not settings.DEBUG:
-            remove_port_from_links(request)
+        if getattr(settings, "SITE_URL", "") or not settings.DEBUG:
+            begin_links_with_site_url(request)
         if request.path_info.endswith("/staticfiles.json"):
             raise Http404  # lists every static file, and so the packages of the project
         return None
@@ -168,18 +170,17 @@ def check_encoding(request: HttpRequest) -> None:
         raise BadRequest("Charset, URL or cookie is malformed")
 
 
-def remove_port_from_links(request: HttpRequest) -> None:
-    """Leave the port of the Host header out of absolute URLs.
+def begin_links_with_site_url(request: HttpRequest) -> None:
+    """Let the absolute URLs of a request begin with that of the site.
 
-    Any client can set the port, and links in emails would repeat it. The header itself
-    stays, since CSRF protection compares it.
+    Whoever asks for an email to somebody chooses the Host header: its port, and which
+    of ALLOWED_HOSTS. The header itself stays, since CSRF protection compares it.
     """
-    host = re.sub(r":\d+$", "", request.get_host())
-    origin = f"{request.scheme}://{host}"
-    full_path = request.get_full_path()
 
-    def build_absolute_uri(url: str = full_path) -> str:
-        return urljoin(origin + request.path, url)
+    def build_absolute_uri(location: str | None = None) -> str:
+        if location is None:
+            return iri_to_uri(absolute_url(request.get_full_path()))
+        return iri_to_uri(urljoin(absolute_url(request.path), location))
 
     setattr(request, "build_absolute_uri", build_absolute_uri)  # noqa: B010
 

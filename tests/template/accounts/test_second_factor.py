@@ -39,6 +39,19 @@ from secure_django.testing.people import SECRET, add_second_factor
 add_second_factor(User.objects.get(email="%s"))
 print(SECRET)
 """
+LINK = f"""
+from allauth.account.utils import user_pk_to_url_str
+from allauth.account.models import EmailAddress
+from django.contrib.auth.tokens import default_token_generator
+user = User.objects.create_user("%s", "{PASSWORD}")
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+key = f"{{user_pk_to_url_str(user)}}-{{default_token_generator.make_token(user)}}"
+print(f"/accounts/password/reset/key/{{key}}/")
+"""
+COUNT = """
+from secure_django.models import Mail
+print(User.objects.count(), Mail.objects.count())
+"""
 SPENT = """
 from allauth.mfa.models import Authenticator
 codes = Authenticator.objects.get(user__email="%s", type="recovery_codes").wrap()
@@ -72,6 +85,28 @@ def register(site: Site, email: str) -> tuple[Passkey, list[str]]:
     return passkey, site.python(CREATE % (email, passkey.data)).split()
 
 
+def copied(person: Person) -> Person:
+    """Return a browser with the same cookies, which gets answers of its own."""
+    copy = Person(person.site)
+    copy.cookies.load(person.cookies.output(header=""))
+    return copy
+
+
+def send_at_once(person: Person, page: str, fields: dict[str, str]) -> list[Person]:
+    """Send one form several times at the same moment, as a double click does.
+
+    Return a browser with each answer, which must lead to the same page.
+    """
+    fields = {"csrfmiddlewaretoken": person.token(page)} | fields
+    form = urlencode(fields).encode()
+    copies = [copied(person) for _ in range(3)]
+    sends = [partial(copy.request, "POST", page, form, FORM) for copy in copies]
+    responses = send_parallel(sends)
+    assert {response.status for response in responses} == {302}
+    assert len({response.location for response in responses}) == 1
+    return copies
+
+
 def waiting(site: Site, email: str, count: int) -> list[Person]:
     """Return visitors who have proved the password, each with an IP address."""
     people = [Person(site) for _ in range(count)]
@@ -84,18 +119,22 @@ def test_answer_of_a_passkey_works_once_in_parallel(site: Site) -> None:
     passkey, (handle, *_) = register(site, "passkey@example.com")
     for _ in range(3):
         person = Person(site)
-        token = person.token("/accounts/login/")
         asked = json.loads(
             person.get(PASSKEY, **{"X-Requested-With": "XMLHttpRequest"}).text
         )["request_options"]
-        fields = urlencode(
-            {"csrfmiddlewaretoken": token, "credential": passkey.sign(asked, handle)}
-        ).encode()
-        copies = [Person(site) for _ in range(8)]
-        for copy in copies:
-            copy.cookies.load(person.cookies.output(header=""))
+        credential = passkey.sign(asked, handle)
+        copies = [copied(person) for _ in range(8)]
+        # From a page of its own each: otherwise it is one form that was sent twice.
+        tokens = [copy.token("/accounts/login/") for copy in copies]
+        forms = [
+            urlencode({"csrfmiddlewaretoken": token, "credential": credential}).encode()
+            for token in tokens
+        ]
         send_parallel(
-            [partial(copy.request, "POST", PASSKEY, fields, FORM) for copy in copies]
+            [
+                partial(copy.request, "POST", PASSKEY, form, FORM)
+                for copy, form in zip(copies, forms, strict=True)
+            ]
         )
         assert sum(copy.is_logged_in for copy in copies) == 1
     assert passkey.id.hex() not in site.log.read_text(encoding="utf-8")
@@ -165,3 +204,49 @@ def test_parallel_sign_ups_with_one_email_succeed_once(site: Site) -> None:
     assert {response.status for response in send_parallel(sends)} <= {302, 429}
     created = site.python(f"print(User.objects.filter(email='{email}').count())")
     assert created.strip() == "1"
+
+
+def test_form_that_is_sent_at_once_is_one(site: Site) -> None:
+    for number in range(3):
+        person = Person(site)
+        users, mails = map(int, site.python(COUNT).split())
+        fields = {"email": f"once{number}@example.com", "password1": PASSWORD}
+        for copy in send_at_once(person, SIGNUP, fields):
+            assert 'name="code"' in copy.get(CONFIRM).text
+        assert site.python(COUNT).split() == [str(users + 1), str(mails + 1)]
+
+
+def test_log_in_that_is_sent_at_once_logs_in_one_session(site: Site) -> None:
+    email = "clicks@example.com"
+    register(site, email)
+    secret = site.python(ADD_APP % email).strip()
+    person = Person(site)
+    fields = {"login": email, "password": PASSWORD}
+    copies = send_at_once(person, "/accounts/login/", fields)
+    copies = send_at_once(copies[-1], CODE, {"code": totp(secret)})
+    assert all(copy.is_logged_in for copy in copies)
+    assert len({str(copy.cookies["__Host-sessionid"]) for copy in copies}) == 1
+
+
+def test_reset_link_works_in_one_of_two_browsers_at_once(site: Site) -> None:
+    for number in range(4):
+        email = f"link{number}@example.com"
+        link = site.python(LINK % email).strip()
+        passwords = ["a harbor at noon", "a boat in the morning"]
+        people = [Person(site) for _ in passwords]
+        sends = []
+        for person, password in zip(people, passwords, strict=True):
+            page = person.get(link).location
+            fields = {"password1": password, "password2": password}
+            sends.append(person.prepare(page, fields))
+        responses = send_parallel(sends)
+        entered = [person.is_logged_in for person in people]
+        assert sorted(entered) == [False, True]
+        assert responses[entered.index(True)].location == "/"
+        refusal = responses[entered.index(False)]
+        if refusal.location:
+            refusal = people[entered.index(False)].get(refusal.location)
+        assert "This link was used already" in refusal.text
+        right = passwords[entered.index(True)]
+        check = f"print(User.objects.get(email='{email}').check_password('{right}'))"
+        assert site.python(check).strip() == "True"

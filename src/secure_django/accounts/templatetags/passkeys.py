@@ -26,6 +26,11 @@ def has_passkeys(url: str) -> bool:
     return is_local or parts.scheme == "https"
 
 
+def works_at_present(request: HttpRequest) -> bool:
+    """Return whether passkeys work at the address that the browser shows."""
+    return has_passkeys(f"{request.scheme}://{request.get_host()}")
+
+
 def address_with_passkeys(request: HttpRequest) -> str:
     """Return the URL of the same page where passkeys work, or nothing."""
     url = absolute_url(request.get_full_path())
@@ -39,7 +44,7 @@ def address_with_passkeys(request: HttpRequest) -> str:
 def passkey_address(context: Context) -> dict[str, Any]:
     """Say at which address passkeys work, unless they work at the present one."""
     request: HttpRequest = context["request"]
-    if has_passkeys(request.build_absolute_uri()):
+    if works_at_present(request):
         return {}
     url = address_with_passkeys(request)
     return {
@@ -52,4 +57,4 @@ def passkey_address(context: Context) -> dict[str, Any]:
 @register.simple_tag(takes_context=True)
 def passkeys_work(context: Context) -> bool:
     """Return whether passkeys work at the address of this page."""
-    return has_passkeys(context["request"].build_absolute_uri())
+    return works_at_present(context["request"])
