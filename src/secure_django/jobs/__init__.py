@@ -21,6 +21,7 @@ from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.mail import outbox as mail
 from secure_django.mail import suppressions
 from secure_django.models import LastRun
+from secure_django.web.session_age import delete_sessions_ahead
 
 __all__ = ["around", "job"]
 
@@ -93,6 +94,7 @@ def delete_expired() -> None:
     """
     if apps.is_installed("django.contrib.sessions"):
         call_command("clearsessions")
+        delete_sessions_ahead()
     with connection.cursor() as cursor:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         cursor.execute("DELETE FROM django_cache WHERE expires < %s", [now])

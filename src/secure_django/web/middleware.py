@@ -24,6 +24,7 @@ from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
 from secure_django.web.languages import forget_language
 from secure_django.web.proxies import ProxyCount
+from secure_django.web.session_age import check_when_loaded
 from secure_django.web.unavailable import refusal_page, unavailable_page
 
 __all__ = [
@@ -202,8 +203,11 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
     It ends after SESSION_COOKIE_AGE seconds without a page, and after
     SESSION_ABSOLUTE_AGE in any case. The expiry is stored with the session and enforced
     by its store, so a request costs no extra query. Image requests do not renew a
-    session, so they never write it.
+    session, so they never write it. A session with a time ahead ends when it is loaded.
     """
+
+    def process_request(self, request: HttpRequest) -> None:
+        check_when_loaded(request.session)
 
     def process_response(
         self, request: HttpRequest, response: HttpResponse
