@@ -1915,7 +1915,7 @@ MUTATIONS = [
     Mutation(
         "job that hangs stays unnoticed",
         STATUS_LINES,
-        "if limit and not is_recent(run.at, limit):",
+        "if not kind and not is_recent(run.at, timedelta(seconds=job.limit)):",
         "if False:",
     ),
     Mutation(
@@ -1927,7 +1927,7 @@ MUTATIONS = [
     Mutation(
         "job that hung hangs first again",
         WORKER,
-        "sorted(jobs.JOBS, key=lambda job: job.row in not_ended)",
+        "sorted(jobs.JOBS, key=lambda job: job.row in names)",
         "list(jobs.JOBS)",
     ),
     Mutation(
@@ -3051,8 +3051,8 @@ MUTATIONS = [
     Mutation(
         "failed job stops the others",
         WORKER,
-        "except (Exception, SystemExit):",
-        "except OSError:",
+        'except BaseException:\nlogger.exception("a job failed',
+        'except OSError:\n    logger.exception("a job failed',
     ),
     Mutation(
         "job with more to do starves the others",

@@ -13,27 +13,50 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from secure_django.clock import CLOCK_DIFFERENCE
+
 __all__ = ["DueQuerySet", "DueRow"]
 
 # By model: the owner whose row this process claimed last.
 last_owners: dict[type[models.Model], Any] = {}
 
 
+LONGEST_PAUSE = timedelta(minutes=15)
+
+
 def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after a number of attempts."""
     wait = 10 * 1.5 ** min(attempts - 1, 12)
-    return timedelta(seconds=min(wait, 900))
+    return min(timedelta(seconds=wait), LONGEST_PAUSE)
 
 
-def is_free(now: datetime) -> Q:
+def is_free(now: datetime, longest_claim: timedelta | None) -> Q:
+    """Return the condition of rows that are due, and that no worker has claimed.
+
+    A claim that ends later than one of this moment is of a clock that ran ahead.
+    """
     is_unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    if longest_claim is not None:
+        is_unclaimed |= Q(claimed_until__gt=now + longest_claim + CLOCK_DIFFERENCE)
     return Q(is_unclaimed, due_at__lte=now)
 
 
 class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
-    def due(self) -> Self:
-        """Return the rows that are due and that no worker has claimed."""
-        return self.filter(is_free(timezone.now()))
+    def due(self, longest_claim: timedelta | None = None) -> Self:
+        """Return the rows that are due and that no worker has claimed.
+
+        With the duration of claims, those of a clock that ran ahead do not count.
+        """
+        return self.filter(is_free(timezone.now(), longest_claim))
+
+    def correct_times(self) -> int:
+        """Make rows due that a clock which ran ahead has put off; return how many.
+
+        For models whose rows are due at once or by `next_attempt`, and no later.
+        """
+        now = timezone.now()
+        latest = now + LONGEST_PAUSE + CLOCK_DIFFERENCE
+        return self.filter(due_at__gt=latest).update(due_at=now)
 
     def claim(self, limit: int, duration: timedelta) -> list[Row]:
         """Claim up to `limit` due rows, round robin by owner, and return them.
@@ -42,9 +65,10 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         rows for `duration`.
         """
         now = timezone.now()
+        free = is_free(now, duration)
         if can_skip_locked(self):
-            return claim_locked(self, limit, now, now + duration)
-        claimed = claim_keys(self, limit, now, now + duration)
+            return claim_locked(self, limit, free, now + duration)
+        claimed = claim_keys(self, limit, free, now + duration)
         # In random order: a row that ends each pass with an error would otherwise block
         # the rows behind it.
         return list(self.filter(pk__in=claimed).order_by("?"))
@@ -104,11 +128,11 @@ def can_skip_locked(rows: DueQuerySet[Any]) -> bool:
 
 
 def claim_locked[Row: DueRow](
-    rows: DueQuerySet[Row], limit: int, now: datetime, until: datetime
+    rows: DueQuerySet[Row], limit: int, free: Q, until: datetime
 ) -> list[Row]:
     """Claim rows while other workers pass over them."""
     with transaction.atomic(using=rows.db):
-        ordered = rows.filter(is_free(now)).order_by(*order_of(rows))
+        ordered = rows.filter(free).order_by(*order_of(rows))
         locked = ordered.select_for_update(skip_locked=True, of=("self",))
         claimed: list[Row] = list(locked[:limit])
         keys = [row.pk for row in claimed]
@@ -123,10 +147,9 @@ def claim_locked[Row: DueRow](
 
 
 def claim_keys(
-    rows: DueQuerySet[Any], limit: int, now: datetime, until: datetime
+    rows: DueQuerySet[Any], limit: int, free: Q, until: datetime
 ) -> list[Any]:
     """Claim rows one by one, where no database locks them; return their keys."""
-    free = is_free(now)
     keys = rows.filter(free).next_keys(limit)
     claim = {"claimed_until": until, "attempts": F("attempts") + 1}
     # The update succeeds for one worker only. The conditions of `rows` are left out: a

@@ -4,9 +4,14 @@
 
 The cookie has the key of a session. The database has a hash of the key, by which nobody
 can log in, and the session's data encrypted.
+
+A session that a clock which ran ahead would keep alive ends when it is loaded, or by
+`clearsessions`.
 """
 
 import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -14,7 +19,10 @@ from django.conf import settings
 from django.contrib.sessions.backends import db
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 from django.utils.module_loading import import_string
+
+from secure_django.clock import CLOCK_DIFFERENCE, is_ahead
 
 if TYPE_CHECKING:
     from django.contrib.sessions.base_session import AbstractBaseSession
@@ -23,6 +31,7 @@ __all__ = ["SessionStore"]
 
 # Of 64: as many as a column of allauth has. 160 bits, and a key has 165.
 HASH_LENGTH = 40
+TIMES = ("started", "renewed")  # of secure_django.web.middleware
 
 
 class KeyHash(str):
@@ -72,6 +81,37 @@ class SessionStore(db.SessionStore):
     @classmethod
     def get_model_class(cls) -> type["AbstractBaseSession"]:
         return apps.get_model("secure_django", "Session")
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        super().clear_expired()
+        idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        longest = timezone.now() + idle + CLOCK_DIFFERENCE
+        rows = cls.get_model_class().objects.filter(expire_date__gt=longest)
+        for row in rows.iterator():
+            session = cls(row.session_key)
+            if has_time_ahead(session.decode(row.session_data)):
+                session.delete()
+
+    def load(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().load()
+        if not has_time_ahead(data):
+            return data
+        self.flush()
+        return {}
+
+    async def aload(self) -> dict[str, Any]:
+        data: dict[str, Any] = await super().aload()
+        if not has_time_ahead(data):
+            return data
+        await self.aflush()
+        return {}
+
+
+def has_time_ahead(data: Mapping[str, Any]) -> bool:
+    """Return whether a session began, or was renewed, in the future."""
+    moments = [data[name] for name in TIMES if data.get(name)]
+    return any(is_ahead(datetime.fromisoformat(moment)) for moment in moments)
 
 
 def is_in_use() -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import runpy
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPSConnection  # a stub's
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -126,6 +127,10 @@ def test_failed_service_is_not_asked_again_for_a_minute(
         BreachedPasswordValidator().validate(BREACHED)
     assert len(stub.requests) == len(caplog.messages) == 1
     assert "not checked for a minute" in caplog.text
+    cache.set(password_validation.PAUSE, time.time() + 86400)  # of a wrong clock
+    BreachedPasswordValidator().validate(BREACHED)
+    assert len(stub.requests) == 2
+    stub.requests.pop()
     cache.clear()
     monkeypatch.setattr(password_validation, "PAUSE_SECONDS", 0)
     for _ in range(3):

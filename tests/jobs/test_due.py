@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from example.models import Delivery
 from secure_django import due
-from secure_django.testing import MakeUser
+from secure_django.testing import MakeUser, Travel
 from users.models import User
 
 CLAIM = timedelta(minutes=5)
@@ -46,6 +46,21 @@ def test_account_with_many_rows_delays_others_by_one(
     assert deliver(limit=20) == [busy] * 20
     add_deliveries(other, 1)
     assert other in deliver(limit=2)
+
+
+def test_rows_of_a_clock_that_ran_ahead_are_due_and_free(
+    user: User, travel: Travel
+) -> None:
+    travel(timedelta(days=1))
+    add_deliveries(user, 2)
+    [claimed] = Delivery.objects.claim(1, CLAIM)
+    travel(timedelta(days=-1))
+    assert Delivery.objects.correct_times() == 2
+    assert Delivery.objects.due().count() == 1
+    assert Delivery.objects.due(CLAIM).count() == 2
+    assert claimed in Delivery.objects.claim(2, CLAIM)
+    Delivery.objects.update(due_at=timezone.now() + due.LONGEST_PAUSE)
+    assert not Delivery.objects.correct_times()
 
 
 @pytest.mark.control("turns")

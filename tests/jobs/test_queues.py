@@ -620,3 +620,50 @@ def test_receivers_learn_of_the_start(done: list[Any]) -> None:
     run_all()
     task_started.disconnect(keep)
     assert statuses == [TaskResultStatus.RUNNING]
+
+
+@pytest.mark.control("tasks")
+def test_clock_that_ran_ahead_puts_no_task_off(done: list[Any], travel: Travel) -> None:
+    travel(timedelta(days=1))
+    deliver.enqueue("enqueued ahead")
+    travel(timedelta(days=-1))
+    run_all()
+    assert not done
+    queues.correct_times()
+    run_all()
+    assert done == ["enqueued ahead"]
+
+
+@pytest.mark.control("tasks")
+def test_task_that_failed_ahead_is_repeated_and_one_with_a_time_waits(
+    monkeypatch: pytest.MonkeyPatch, done: list[Any], travel: Travel
+) -> None:
+    monkeypatch.setitem(tasks.works, "deliver", fail)
+    deliver.enqueue("failed")
+    travel(timedelta(days=1))
+    run_all()
+    deferred = timezone.now() + timedelta(days=1)
+    deliver.using(run_after=deferred).enqueue("deferred")
+    travel(timedelta(days=-1))
+    monkeypatch.setitem(tasks.works, "deliver", done.append)
+    queues.correct_times()
+    run_all()
+    assert done == ["failed"]
+    assert QueuedTask.objects.get(run_after=deferred).due_at == deferred
+
+
+@pytest.mark.control("tasks")
+@pytest.mark.usefixtures("killing")
+def test_claim_of_a_clock_that_ran_ahead_ends(
+    monkeypatch: pytest.MonkeyPatch, travel: Travel, done: list[Any]
+) -> None:
+    deliver.enqueue("a")
+    travel(timedelta(days=1))
+    monkeypatch.setitem(tasks.works, "deliver", die)
+    with pytest.raises(Killed):
+        run_next(QUEUE)
+    travel(timedelta(days=-1))
+    monkeypatch.setitem(tasks.works, "deliver", done.append)
+    assert queues.count_claims(QUEUE) == 0
+    run_all()
+    assert done == ["a"]

@@ -280,6 +280,21 @@ def test_account_keeps_the_five_devices_that_were_used_last(
     assert is_logged_in(device)
 
 
+def test_devices_of_a_clock_that_ran_ahead_push_out_no_other(
+    member: User, travel: Travel
+) -> None:
+    travel(timedelta(days=1))
+    for _ in range(MOST_DEVICES):
+        known_device(member)
+    travel(timedelta(days=-1))
+    device = known_device(member)
+    travel(timedelta(minutes=2))
+    known_device(member)
+    log_in(device, member.email)
+    assert Device.objects.count() == MOST_DEVICES
+    assert is_known(device, member)
+
+
 def test_log_in_keeps_one_device_for_a_browser(
     device: HTTPSClient, member: User, travel: Travel
 ) -> None:

@@ -599,6 +599,21 @@ def test_reset_link_is_sent_before_all_notices(
     assert "/password/reset/key/" in str(mail.outbox[0].message())
 
 
+@pytest.mark.control("V6.3.1")
+def test_wrong_passwords_of_a_clock_ahead_limit_an_account_for_minutes(
+    client: HTTPSClient, member: User, travel: Travel
+) -> None:
+    travel(timedelta(days=1))
+    for _ in range(6):
+        log_in(client, member.email, "a wrong harbor")
+    travel(timedelta(days=-1))
+    log_in(client, member.email)
+    assert not is_logged_in(client)
+    travel(timedelta(minutes=6))
+    log_in(client, member.email)
+    assert is_logged_in(client)
+
+
 @pytest.mark.control("V15.2.2")
 def test_office_of_sixty_logs_in_from_one_ip_address(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from datetime import timedelta
 from io import StringIO
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
+from secure_django.due import DueQuerySet
 from secure_django.mail import outbox as mail
 from secure_django.mail.outbox import ConsoleBackend
 from secure_django.models import Mail
@@ -116,6 +118,8 @@ def test_email_of_a_killed_worker_is_sent_by_another(
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(EmailBackend, "send_messages", send_and_die)
+        # Nothing runs after the end of a process.
+        patch.setattr(DueQuerySet, "reschedule", Mock(side_effect=KeyboardInterrupt))
         mail.send_waiting()
     run_passes()
     assert len(recipients()) == 1
@@ -123,6 +127,17 @@ def test_email_of_a_killed_worker_is_sent_by_another(
     run_passes()
     first, second = (message.message()["Message-ID"] for message in django_mail.outbox)
     assert first == second  # mail programs show it once
+
+
+@pytest.mark.control("emails")
+def test_clock_that_ran_ahead_delays_no_email(travel: Travel) -> None:
+    travel(timedelta(days=1))
+    write()
+    write("claimed@example.com")
+    Mail.objects.order_by("-pk").claim(1, mail.CLAIM)
+    travel(timedelta(days=-1))
+    run_passes()
+    assert len(recipients()) == 2
 
 
 @pytest.mark.control("emails")
@@ -186,10 +201,11 @@ def test_expired_email_is_deleted_unsent(
         (ValueError(RECIPIENT), mail.REFUSALS),
         (SMTPRecipientsRefused({RECIPIENT: (450, b"later")}), 99),
         (SMTPServerDisconnected(RECIPIENT), 99),
+        (SystemExit(RECIPIENT), 99),
     ],
 )
 def test_email_that_cannot_be_sent_stops_no_other(
-    error: Exception,
+    error: BaseException,
     tries: int,
     travel: Travel,
     monkeypatch: pytest.MonkeyPatch,
@@ -208,13 +224,16 @@ def test_email_that_cannot_be_sent_stops_no_other(
     write()
     write("other@example.com")
     for _ in range(12):
-        run_passes()
+        with suppress(SystemExit):
+            run_passes()
+        with suppress(SystemExit):  # it ends a pass
+            run_passes()
         assert recipients() == ["other@example.com"]
         travel(timedelta(minutes=15))
     assert len(tried_emails) == min(tries, 12)
     assert Mail.objects.count() == (tries == 99)
     assert "email not sent" in caplog.messages or isinstance(
-        error, SMTPServerDisconnected
+        error, (SMTPServerDisconnected, SystemExit)
     )
     assert RECIPIENT not in "".join(caplog.messages)
 

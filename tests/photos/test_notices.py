@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from secure_django.photos.models import Photo
@@ -144,11 +144,19 @@ def test_notice_of_a_killed_worker_is_sent_by_the_next(
     def fail(*args: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+    with monkeypatch.context() as patch, suppress(CommandError):
         patch.setattr(EmailBackend, "send_messages", fail)
         assert run_worker(61) == []
     assert len(run_worker(62)) == 1
     assert run_worker(200) == []
+
+
+def test_clock_that_ran_ahead_delays_no_notice(
+    reviewer: User, make_photo: MakePhoto, run_worker: RunWorker
+) -> None:
+    review_photo(make_photo(), reviewer, "approved")
+    Photo.objects.update(notify_at=timezone.now() + timedelta(days=1))
+    assert len(run_worker(1)) == 1
 
 
 @pytest.mark.control("notices")

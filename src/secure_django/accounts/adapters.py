@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from secure_django import encryption
 from secure_django.accounts.middleware import missing_step
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.login import adapters
 from secure_django.login.fields import fill_in
 from secure_django.mail.outbox import LIFETIME
@@ -62,7 +63,9 @@ class AccountAdapter(adapters.AccountAdapter):
             records = get_authentication_records(self.request, user)
             logged_in_at = max((record["at"] for record in records), default=0)
             age = time.time() - logged_in_at
-            return bool(age >= app_settings.REAUTHENTICATION_TIMEOUT)
+            is_of_a_clock_ahead = age < -CLOCK_DIFFERENCE.total_seconds()
+            is_old = age >= app_settings.REAUTHENTICATION_TIMEOUT
+            return bool(is_of_a_clock_ahead or is_old)
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def get_login_stages(self) -> list[str]:

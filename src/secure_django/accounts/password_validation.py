@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import time
 from contextlib import closing
 from http.client import (
     HTTPException,
@@ -28,7 +29,7 @@ class BreachedPasswordValidator:
     """
 
     def validate(self, password: str, user: object = None) -> None:
-        if not settings.CHECK_BREACHED_PASSWORDS or cache.get(PAUSE):
+        if not settings.CHECK_BREACHED_PASSWORDS or is_paused():
             return
         sha1 = hashlib.sha1(password.encode(), usedforsecurity=False)
         digest = sha1.hexdigest().upper()
@@ -37,13 +38,22 @@ class BreachedPasswordValidator:
             if digest[5:] in breached_suffixes(digest[:5]):
                 raise ValidationError(message, code="password_breached")
         except (OSError, HTTPException, ValueError) as error:
-            cache.set(PAUSE, True, PAUSE_SECONDS)
+            cache.set(PAUSE, time.time(), PAUSE_SECONDS)
             logging.getLogger(__name__).warning(
                 "breached passwords not checked for a minute: %s", type(error).__name__
             )
 
     def get_help_text(self) -> str:
         return _("Your password cannot be one that was published in a data breach.")
+
+
+def is_paused() -> bool:
+    """Return whether the service has failed within the last minute.
+
+    The time is compared too: a clock that ran ahead would keep the value for longer.
+    """
+    failed_at: float | None = cache.get(PAUSE)
+    return failed_at is not None and abs(time.time() - failed_at) <= PAUSE_SECONDS
 
 
 def breached_suffixes(prefix: str) -> set[str]:

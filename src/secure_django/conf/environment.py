@@ -461,7 +461,7 @@ def cache_url(value: str) -> dict[str, Any]:
     """
     if value == "db://django_cache":
         return {
-            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "BACKEND": "secure_django.cache.DatabaseCache",
             "LOCATION": "django_cache",
             # With the default of 300, an attacker could evict an account's limits.
             "OPTIONS": {"MAX_ENTRIES": 100_000},
@@ -473,7 +473,7 @@ def cache_url(value: str) -> dict[str, Any]:
     if not is_installed("redis"):
         raise ImproperlyConfigured("Needs `uv sync --all-extras`.")
     return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "secure_django.cache.RedisCache",
         "LOCATION": value,
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},  # seconds
     }

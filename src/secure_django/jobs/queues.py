@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.utils.json import normalize_json
 
 from secure_django import jobs
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.due import DueQuerySet, pause_after
 from secure_django.encryption import Unreadable
 from secure_django.jobs.isolation import run_alone
@@ -109,7 +110,10 @@ def rows_of(queue: Queue) -> DueQuerySet[QueuedTask]:
 
 def count_claims(queue: Queue) -> int:
     """Return how many tasks of a queue run now."""
-    return rows_of(queue).filter(claimed_until__gt=timezone.now()).count()
+    now = timezone.now()
+    # A claim that ends later is of a clock that ran ahead.
+    present = (now, now + CLAIM + CLOCK_DIFFERENCE)
+    return rows_of(queue).filter(claimed_until__range=present).count()
 
 
 def own_row(row: QueuedTask) -> DueQuerySet[QueuedTask]:
@@ -309,6 +313,22 @@ def announce(row: QueuedTask, task: Task, recorded: int) -> None:
         run_alone(partial(task_finished.send, DatabaseBackend, task_result=result))
     except BaseException:
         logger.exception("a receiver of task_finished has failed: %s", row.name)
+
+
+@jobs.job(every=60)
+def correct_times() -> None:
+    """Make tasks due that a clock which ran ahead has put off.
+
+    A task that names its time (`run_after`) waits for it.
+    """
+    now = timezone.now()
+    ahead = now + CLOCK_DIFFERENCE
+    waiting = QueuedTask.objects.filter(due_at__gt=ahead)
+    waiting = waiting.exclude(run_after__gt=now)
+    turn = int(now.timestamp())
+    for name in ("enqueued_at", "last_attempted_at"):
+        wrong = waiting.filter(**{f"{name}__gt": ahead})
+        wrong.update(**{name: now, "due_at": now, "turn": turn})
 
 
 @jobs.job(every=3600)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.login.models import Device
 from secure_django.user import User
 
@@ -90,6 +91,9 @@ def store_device(response: HttpResponse, device: Device) -> None:
     device.used_at = timezone.now()
     device.save()
     devices = Device.objects.filter(user=user).order_by("-used_at", "-pk")
+    # Those of a clock that ran ahead would push out the next one.
+    ahead = devices.filter(used_at__gt=device.used_at + CLOCK_DIFFERENCE)
+    ahead.update(used_at=device.used_at - CLOCK_DIFFERENCE)
     surplus = list(devices.values_list("pk", flat=True)[MOST_DEVICES:])
     Device.objects.filter(pk__in=surplus).delete()
     response.set_signed_cookie(

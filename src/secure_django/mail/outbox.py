@@ -128,7 +128,8 @@ def send_waiting() -> bool:
     if not Mail.objects.exists():
         return False
     discard_emails()
-    if not Mail.objects.due().exists():
+    Mail.objects.correct_times()
+    if not Mail.objects.due(CLAIM).exists():
         return False
     end = time.monotonic() + PASS_SECONDS
     is_connected = False
@@ -143,8 +144,8 @@ def send_waiting() -> bool:
     except OSError:
         logger.exception("emails wait: the connection to the mail server failed")
         if not is_connected or has_provider():  # which has no lasting connection
-            Mail.objects.due().update(due_at=timezone.now() + RETRY)
-    return Mail.objects.due().exists()
+            Mail.objects.due(CLAIM).update(due_at=timezone.now() + RETRY)
+    return Mail.objects.due(CLAIM).exists()
 
 
 def discard_emails() -> None:

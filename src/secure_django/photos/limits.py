@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections
 from django.utils import timezone
 
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.photos.images import (
     CPU_SECONDS,
     RETRY_SECONDS,
@@ -40,6 +41,7 @@ RENEW_SECONDS = 1
 # bounded list.
 STEP_SECONDS = 10
 STEPS = 60
+STEPS_AHEAD = CLOCK_DIFFERENCE.total_seconds() / STEP_SECONDS
 decoding = Turns(MOST_WAITING, WAIT_SECONDS)
 
 logger = logging.getLogger(__name__)
@@ -178,9 +180,12 @@ def decoder(*used: float) -> Iterator[None]:
 
 def check_quota(owner: User, new: int = 1) -> None:
     """Raise ValidationError if `new` photos exceed the owner's UPLOADS_PER_HOUR."""
-    hour_ago = timezone.now() - timedelta(hours=1)
-    recent = owner.photos.filter(created_at__gt=hour_ago).count()
+    now = timezone.now()
+    recent = owner.photos.filter(created_at__gt=now - timedelta(hours=1)).count()
     if recent + new > settings.UPLOADS_PER_HOUR:
+        # Photos of a clock that ran ahead would count until then.
+        ahead = owner.photos.filter(created_at__gt=now + CLOCK_DIFFERENCE)
+        ahead.update(created_at=now)
         raise upload_error("quota", photos=settings.UPLOADS_PER_HOUR)
 
 
@@ -197,10 +202,24 @@ def working_cache() -> Iterator[None]:
 
 
 def seconds_used(key: str) -> dict[int, float]:
-    """Return the CPU seconds of the last ten minutes, by step of the charge."""
-    oldest_step = time.time() // STEP_SECONDS - STEPS
-    steps = cache.get(key, {})
+    """Return the CPU seconds of the last ten minutes, by step of the charge.
+
+    What a clock that ran ahead has charged counts as charged now.
+    """
+    present_step = int(time.time() // STEP_SECONDS)
+    steps: dict[int, float] = cache.get(key, {})
+    if any(step > present_step + STEPS_AHEAD for step in steps):
+        steps = charged_at_most(steps, present_step)
+        cache.set(key, steps, STEPS * STEP_SECONDS)
+    oldest_step = present_step - STEPS
     return {step: seconds for step, seconds in steps.items() if step > oldest_step}
+
+
+def charged_at_most(steps: dict[int, float], last_step: int) -> dict[int, float]:
+    """Return steps with the later ones as the last."""
+    earlier = {step: used for step, used in steps.items() if step < last_step}
+    later = sum(used for step, used in steps.items() if step >= last_step)
+    return earlier | {last_step: later}
 
 
 def charge(key: str, steps: dict[int, float], seconds: float) -> None:

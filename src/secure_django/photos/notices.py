@@ -1,12 +1,16 @@
 """Emails to owners about decisions on photos: one for all decisions of an hour."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import ngettext
 
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.mail.outbox import subject_of_site
 from secure_django.photos.models import Photo, PhotoQuerySet
 from secure_django.user import User
@@ -23,7 +27,10 @@ def notices() -> PhotoQuerySet:
 
 
 def due_notices() -> PhotoQuerySet:
-    return notices().filter(notify_at__lte=timezone.now())
+    now = timezone.now()
+    # An hour after the decision, unless a clock ran ahead.
+    is_ahead = Q(notify_at__gt=now + timedelta(hours=1) + CLOCK_DIFFERENCE)
+    return notices().filter(Q(notify_at__lte=now) | is_ahead)
 
 
 def send_due_notices() -> bool:

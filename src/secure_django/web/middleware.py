@@ -203,7 +203,7 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
     It ends after SESSION_COOKIE_AGE seconds without a page, and after
     SESSION_ABSOLUTE_AGE in any case. The expiry is stored with the session and enforced
     by its store, so a request costs no extra query. Image requests do not renew a
-    session, so they never write it.
+    session, so they never write it. The store ends a session with a time ahead.
     """
 
     def process_response(

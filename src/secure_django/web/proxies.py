@@ -12,6 +12,7 @@ from django.db import Error
 from django.http import HttpRequest
 from django.utils import timezone
 
+from secure_django.clock import CLOCK_DIFFERENCE
 from secure_django.models import LastRun
 
 # Each proxy appends an entry to X-Forwarded-For. A client can add entries to its own
@@ -156,6 +157,7 @@ def logged_database_errors() -> Iterator[None]:
 def present_finding() -> str:
     """Return what the requests of the last day have shown, or an empty string."""
     beginning = f"TRUSTED_PROXY_COUNT={settings.TRUSTED_PROXY_COUNT} is"
-    day_ago = timezone.now() - timedelta(seconds=DAY)
-    rows = LastRun.objects.filter(name__startswith=beginning, at__gt=day_ago)
+    now = timezone.now()
+    last_day = (now - timedelta(seconds=DAY), now + CLOCK_DIFFERENCE)
+    rows = LastRun.objects.filter(name__startswith=beginning, at__range=last_day)
     return ", ".join(rows.order_by("at").values_list("name", flat=True))
