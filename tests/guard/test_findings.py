@@ -14,6 +14,7 @@ from secure_django.guard.findings import (
     REASON,
     Findings,
     allows_more,
+    faults_of_redirect,
     is_weaker,
     weak_cookies,
 )
@@ -41,6 +42,28 @@ def test_what_was_noticed_is_forgotten_before_each_request() -> None:
     assert NOTICED == ["sends an email to anybody"]
     forget()
     assert (NOTICED, HANDLED) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("target", "is_own"),
+    [
+        ("/notes/", True),
+        ("http://testserver/notes/", True),
+        ("https://localhost:8443/notes/", True),
+        ("https://www.site.example/notes/", True),
+        ("https://site.example.org/notes/", False),
+        ("//other.example/", False),
+        ("https://localhost@other.example/", False),
+    ],
+)
+def test_redirect_to_a_host_of_the_site_is_no_finding(
+    target: str, is_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = {"testserver", "localhost", ".site.example"}
+    monkeypatch.setattr("secure_django.guard.findings.OWN_HOSTS", hosts)
+    response = HttpResponse(status=302, headers={"Location": target})
+    faults = list(faults_of_redirect(response, may_leave=False))
+    assert faults == ([] if is_own else ["redirects to another site"])
 
 
 def test_step_is_said_of_what_it_helps_against() -> None:

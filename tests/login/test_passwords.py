@@ -21,6 +21,7 @@ from django.template import Context, Template
 
 from example.models import Thing
 from secure_django.testing import PASSWORD, HTTPSClient, Login, MakeUser
+from secure_django.web.links import absolute_url
 from users.models import User
 
 NEW = "a harbor at noon"
@@ -439,7 +440,7 @@ def test_staff_send_a_link_instead_of_setting_a_password(
     (message,) = mail.outbox
     assert message.to == [user.email]
     link = re.search(
-        r"https://testserver/accounts/password/reset/key/\S+", str(message.body)
+        rf"{absolute_url()}/accounts/password/reset/key/\S+", str(message.body)
     )
     assert link, "the email has no link"
     assert HTTPSClient().get(link[0]).status_code == 302

@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import FieldError
+from django.http.request import split_domain_port, validate_host
 
 from secure_django.guard.accepted import write_line
 from secure_django.guard.advice import ADVICE, is_about
@@ -44,7 +45,8 @@ OF_SETTINGS = {
     settings.SESSION_COOKIE_NAME,
     CookieStorage.cookie_name,  # it follows those of the session
 }
-OWN_HOSTS = {"", "testserver", *settings.ALLOWED_HOSTS}
+# Also patterns such as .example.com. The pattern for all hosts would hide redirects.
+OWN_HOSTS = {"testserver", *settings.ALLOWED_HOSTS} - {"*"}
 SENT = re.compile(rf"{WORD}|evil\.example", re.IGNORECASE)
 # Markup ends them, which a redirect may escape.
 SENT_HOSTS = tuple(url.partition("<")[0] for url in (EVIL, EVIL_HOST))
@@ -208,8 +210,14 @@ def faults_of_redirect(response: Any, *, may_leave: bool) -> Iterator[str]:
     target = response.headers.get("Location", "/")
     if target.startswith(SENT_HOSTS):
         yield "redirects to any site: ask url_has_allowed_host_and_scheme first"
-    elif urlsplit(target).netloc not in OWN_HOSTS and not may_leave:
+    elif not is_of_site(target) and not may_leave:
         yield "redirects to another site"
+
+
+def is_of_site(target: str) -> bool:
+    """Return whether a redirect stays on the site, as one to SITE_URL does."""
+    host = urlsplit(target).netloc
+    return not host or validate_host(split_domain_port(host)[0], OWN_HOSTS)
 
 
 def changes_by_get(answer: Answer, route: str) -> Iterator[str]:

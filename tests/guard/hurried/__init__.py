@@ -189,7 +189,7 @@ def describe_places(feature: Feature, weakness: Weakness) -> list[re.Pattern[str
     for route in weakness.routes:
         parts = [re.escape(part) for part in re.split(r"<\w+>", route)]
         parameter = r"(?:<\w+>|\d+)"
-        start = r"(?:(?<![\w>/.])|(?<=testserver))"
+        start = r"(?:(?<![\w>/.])|(?<=testserver)|(?<=localhost))"
         patterns.append(rf"{start}{parameter.join(parts)}(?![\w<])")
     # The name of a form is no name of one of its fields.
     patterns += [rf"(?<!\w){re.escape(name)}(?!\.?\w)" for name in weakness.names]

@@ -14,6 +14,7 @@ from django.db import connection
 
 from secure_django.logging import JSONFormatter
 from secure_django.testing import HTTPSClient, Login, Travel
+from secure_django.web.links import absolute_url
 from notes.models import Link, Note
 from users.models import User
 
@@ -31,7 +32,7 @@ def share(client: HTTPSClient, made: Note) -> str:
     page = client.post(f"/notes/{made.pk}/share/")
     assert page.status_code == 200
     (url,) = re.findall(r"<code>(.+?)</code>", page.text)
-    path = html.unescape(url).removeprefix("https://testserver")
+    path = html.unescape(url).removeprefix(absolute_url())
     assert re.fullmatch(r"/notes/shared/[\w-]{43}/", path)
     return path
 

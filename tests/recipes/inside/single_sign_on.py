@@ -36,6 +36,7 @@ from secure_django.testing import (
     is_logged_in,
     log_in,
 )
+from secure_django.web.links import absolute_url
 from users.models import User
 
 HAS_ACCOUNTS = apps.is_installed("secure_django.accounts")
@@ -276,7 +277,7 @@ def test_client_sends_its_secret_and_a_verifier(
     client: HTTPSClient, provider: Provider, user: User
 ) -> None:
     query = begin(client)
-    assert query["redirect_uri"] == "https://testserver/sso/callback/"
+    assert query["redirect_uri"] == absolute_url("/sso/callback/")
     assert query["client_id"] == "client:id"
     finish(client, query, provider.authorize(query))
     (form,) = provider.forms
@@ -563,7 +564,7 @@ def test_log_in_leads_to_the_next_page_and_takes_nothing_else_from_the_url(
         process="redirect",
         nonce="1",
     )
-    assert query["redirect_uri"] == "https://testserver/sso/callback/"
+    assert query["redirect_uri"] == absolute_url("/sso/callback/")
     assert query["nonce"] != "1"
     assert sorted(query["scope"].split()) == ["email", "openid", "profile"]
     response = finish(client, query, provider.authorize(query))
@@ -711,7 +712,7 @@ def test_log_out_leads_to_that_of_the_provider(
     query = parse_qs(urlsplit(target).query)
     assert query == {
         "client_id": ["client:id"],
-        "post_logout_redirect_uri": ["https://testserver/"],
+        "post_logout_redirect_uri": [absolute_url("/")],
     }
 
 
