@@ -17,6 +17,7 @@ from django.utils.text import capfirst
 from secure_django.photos.form_fields import PhotoFormField
 from secure_django.photos.images import NewPhoto
 from secure_django.photos.purposes import (
+    PURPOSES,
     AnyPhoto,
     Purpose,
     VisibleTo,
@@ -40,6 +41,9 @@ class PhotoField(models.ForeignKey):
     is approved at once, and neither staff nor a service see it. Then `visible_to` alone
     decides, for the owner too.
 
+    With `stays_with_object=True`, the photo of a shared object stays with it when the
+    account of whoever stored the photo is deleted, without that person's name.
+
     PhotoModelForm stores new photos. A photo that no object refers to is hidden at
     once, and the worker deletes it.
     """
@@ -54,6 +58,7 @@ class PhotoField(models.ForeignKey):
         *,
         visible_to: VisibleTo | None = None,
         moderated: bool = True,
+        stays_with_object: bool = False,
         **options: Any,
     ) -> None:
         if visible_to is None:
@@ -70,6 +75,7 @@ class PhotoField(models.ForeignKey):
         super().__init__(verbose_name=verbose_name, **(options | fixed))
         self.visible_to: VisibleTo = visible_to
         self.moderated = moderated
+        self.stays_with_object = stays_with_object
 
     def deconstruct(self) -> Any:
         # In migrations, the field is a plain foreign key: they need neither this class
@@ -147,6 +153,7 @@ class FieldPurpose(Purpose):
         super().__init__(name, lazy(describe, str)(field), visible_to=field.visible_to)
         self.field = field
         self.is_moderated = field.moderated
+        self.stays_with_object = field.stays_with_object
 
     def objects(self, photo: AnyPhoto) -> models.QuerySet[Any]:
         return self.objects_with(photo.pk)
@@ -168,6 +175,12 @@ class FieldPurpose(Purpose):
         objects = self.objects_with(OuterRef("pk")).order_by()
         keys = objects.values(self.field.attname)
         return Q(IsNull(Subquery(keys[:1]), True))
+
+
+def fields_of_shared_photos() -> list[PhotoField]:
+    """Return the fields whose photos stay when their owner's account goes."""
+    purposes = [it for it in PURPOSES.values() if isinstance(it, FieldPurpose)]
+    return [it.field for it in purposes if it.field.stays_with_object]
 
 
 @receiver(signals.class_prepared)

@@ -57,6 +57,15 @@ class PhotoQuerySet(models.QuerySet["Photo"]):
     def unused(self) -> Self:
         return self.filter(unused_photos(tuple(PURPOSES.values())))
 
+    def staying(self) -> Self:
+        """Return photos of shared objects, which stay when their owner's account goes.
+
+        A rejected one goes: nobody sees it.
+        """
+        names = [it.name for it in PURPOSES.values() if it.stays_with_object]
+        kept = self.used().filter(purpose__in=names, has_files=True)
+        return kept.exclude(status__in=(Status.REJECTED, Status.DELETED))
+
     def waiting(self) -> Self:
         """Return photos that wait for a reviewer, the oldest first."""
         waiting = self.used().filter(status__in=WAITING)

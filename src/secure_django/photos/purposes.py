@@ -43,6 +43,7 @@ class Purpose:
     """The purpose of photos that belong to no object; each has a page at `route`."""
 
     is_moderated = True
+    stays_with_object = False
 
     def __init__(
         self,

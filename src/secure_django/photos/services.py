@@ -269,6 +269,14 @@ def delete_photos(photos: QuerySet[Photo]) -> None:
     Verdict.objects.filter(photo__in=photos).update(detail="")
 
 
+def forget_owner(photos: QuerySet[Photo]) -> None:
+    """Delete what photos say of a deleted account: the file's name and the emails.
+
+    The key to the owner is null already.
+    """
+    photos.update(original_name="", notify_at=None)
+
+
 def delete_unused(photos: Iterable[Photo]) -> None:
     """Delete those of the photos that no object refers to any longer."""
     for photo in photos:
