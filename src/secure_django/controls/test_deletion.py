@@ -3,7 +3,7 @@
 The people and the rows are those of the guard: see the tables of the apps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +13,12 @@ from django.db import models
 from django.urls import reverse
 
 from secure_django.guard.access import OWN_ROUTES, app_of
+from secure_django.guard.deletions import is_lasting, is_present
 from secure_django.guard.fixtures import rolled_back
 from secure_django.guard.marks import MARK
 from secure_django.guard.rows import users_of
 from secure_django.guard.sending import Sender
+from secure_django.guard.tables import named
 from secure_django.testing import HTTPSClient
 from secure_django.testing.people import prove_second_factor
 from secure_django.user import User
@@ -60,11 +62,9 @@ class Account:
         self.world.mark_row(person, app)
         people = self.world.people[app].items()
         self.others = {name: user for name, user in people if user != person}
-        rows = self.world.rows.get(app, [])
-        self.common = [row for row in rows if not is_alone(row, person, rows)]
-        self.personal = self.marks_of(
-            [person, *(row for row in rows if row not in self.common)]
-        )
+        rows = Rows(self.world.rows.get(app, []), person)
+        self.common = rows.common
+        self.personal = self.marks_of([person, *rows.alone])
         self.routes = [route for route in OWN_ROUTES if app_of(route) == app]
         self.shown = self.marks_that_others_see()
 
@@ -86,33 +86,60 @@ class Account:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong after the deletion."""
         for place in places_with(self.personal, self.person):
-            yield f"{place} has something of a deleted person"
-        lost = [row for row in self.common if not is_stored(row)]
+            yield f"{place} has something of a deleted person, and is not in STAYS"
+        lost = [row for row in self.common if not is_present(row)]
         for row in lost:
             if not hasattr(row, "deleted_with"):
                 yield f"{type(row).__name__}, which others share, is gone"
-        gone = self.personal | self.marks_of(lost)
+        kept = self.marks_of([row for row in self.common if row not in lost])
         after = self.marks_that_others_see()
         for (name, route), shown in self.shown.items():
-            if shown - gone - after[name, route]:
-                yield f"{name} does not see on {route} what was there before"
+            missing = shown & kept - after[name, route]
+            labels = [mark.label for mark in self.world.marks if mark.text in missing]
+            if missing:
+                yield f"{name} does not see {', '.join(labels)} on {route} any more"
 
 
-def is_alone(row: Row, person: Any, rows: list[Row]) -> bool:
-    """Return whether a row, and what is on it, names the person and nobody else."""
-    on_it = [other for other in rows if row in targets_of(other)]
-    names = users_of(row) or set().union(*map(users_of, targets_of(row)))
-    return names.union(*map(users_of, on_it)) == {person.pk}
+class Rows:
+    """Whose the rows of an app are: a person's alone, or also others'."""
+
+    def __init__(self, rows: list[Row], person: Any) -> None:
+        self.rows = rows
+        self.person = person
+        self.common = [row for row in rows if self.is_common(row, ())]
+        self.alone = [row for row in rows if self.is_alone(row)]
+
+    def is_common(self, row: Row, seen: tuple[Row, ...]) -> bool:
+        """Return whether a row names others, or one that relies on it does."""
+        if users_of(row) - {self.person.pk}:
+            return True
+        known = (*seen, row)
+        others = [other for other in self.rows if other not in known]
+        on_it = [other for other in others if row in targets_of(other, is_relied_on)]
+        return any(self.is_common(other, known) for other in on_it)
+
+    def is_alone(self, row: Row) -> bool:
+        """Return whether a row names the person alone, itself or by its parents.
+
+        What is on others' rows, and names nobody, is a part of these.
+        """
+        if row in self.common:
+            return False
+        parents = targets_of(row)
+        names = users_of(row) or set().union(*map(users_of, parents))
+        is_of_others = not users_of(row) and any(it in self.common for it in parents)
+        return names == {self.person.pk} and not is_of_others
 
 
-def targets_of(row: Row) -> list[Row]:
+def is_relied_on(key: Any) -> bool:
+    """Return whether a row relies on what its key leads to."""
+    return is_lasting(key) or getattr(key, "stays_with_object", False)
+
+
+def targets_of(row: Row, is_asked_for: Callable[[Any], bool] = bool) -> list[Row]:
     keys = [field for field in row._meta.concrete_fields if field.is_relation]
-    targets = [getattr(row, key.name) for key in keys]
+    targets = [getattr(row, key.name) for key in filter(is_asked_for, keys)]
     return [target for target in targets if target is not None]
-
-
-def is_stored(row: Row) -> bool:
-    return type(row)._base_manager.filter(pk=row.pk).exists()
 
 
 def delete_by_page(person: Any) -> bool:
@@ -127,7 +154,8 @@ def delete_by_page(person: Any) -> bool:
 def places_with(marks: set[str], person: Any) -> Iterator[str]:
     """Yield the columns that have a mark, or that name the person."""
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.managed and not model._meta.proxy:
+        is_kept = model.__name__ in named("STAYS")  # a table says so
+        if model._meta.managed and not model._meta.proxy and not is_kept:
             for field in model._meta.concrete_fields:
                 values = model._base_manager.values_list(field.attname, flat=True)
                 if has_something(field, set(map(str, values)), marks, person):

@@ -296,6 +296,13 @@ class Deletion:
             others = [path for path in paths if path[0] != label_of(key)]
             yield Loss(model, key, path, min(others, key=len), len(gone))
 
+    def target_of_owner(self, key: Any, of_owner: Maker) -> Row:
+        """Return the owner's row to which a key leads. One of a role's is not."""
+        target = target_by(key, of_owner)
+        if goes_with(target, self.owner):
+            return target
+        return target_by(key, Maker({"owner": self.owner}, self.shared))
+
     def make_row(self, model: Model, key: Any, keys: Sequence[Any]) -> Row:
         """Return a row of which one key leads to the owner, and others to another."""
         of_owner = Maker({"owner": self.owner}, self.shared)
@@ -303,7 +310,7 @@ class Deletion:
             of_owner.keep(row)
         of_other = Maker({"owner": make_user()}, self.shared)
         targets = {other: target_by(other, of_other) for other in keys}
-        targets[key] = target_by(key, of_owner)
+        targets[key] = self.target_of_owner(key, of_owner)
         present_row = of_owner.rows.get(model)
         if present_row is not None and present_row not in targets.values():
             update_row(present_row, columns_of(targets))
@@ -314,6 +321,12 @@ class Deletion:
             message = f"its key {key.name} leads to no row of the owner"
             raise NotMadeError(message)
         return made
+
+
+def goes_with(row: Row, owner: Row) -> bool:
+    """Return whether a row may go with an account, or is the account."""
+    keys = taking_keys(type(row))
+    return row == owner or any(path_to(row, key, owner) for key in keys)
 
 
 def target_by(key: Any, maker: Maker) -> Row:
