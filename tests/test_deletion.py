@@ -108,7 +108,7 @@ def test_many_to_many_row_of_another_is_in_the_way(
     household.watchers.add(user, other_user)
     (rows,) = refuse(user).in_the_way
     assert rows.model is Household.watchers.through
-    assert str(rows.label) == "household: watchers"
+    assert str(rows.label) == "watchers (household)"
     monkeypatch.setattr(Household, "deleted_with", {"watchers": "x"}, raising=False)
     assert plan_deletion(user).lost
     delete_user(other_user)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import InlineModelAdmin
@@ -23,7 +23,7 @@ from django.core.exceptions import (
     ObjectDoesNotExist,
     ValidationError,
 )
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import (
     FETCH_PEERS,
     Field,
@@ -41,6 +41,13 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from secure_django.deletion import (
+    Deletion,
+    DeletionRefusedError,
+    delete_user,
+    label_of,
+    plan_deletion,
+)
 from secure_django.user import User, staff_label
 
 __all__ = ["AdminSite", "ModelAdmin"]
@@ -436,7 +443,53 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
         return name_person(super().history_view(request, object_id, extra_context))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        return super().get_deleted_objects([label(obj) for obj in objs], request)
+        names, counts, missing, protected = super().get_deleted_objects(
+            [label(obj) for obj in objs], request
+        )
+        users = str(User._meta.verbose_name_plural)
+        if issubclass(self.model, User):
+            # The titles of a user's objects are private. Kinds and numbers are enough.
+            deletion = plan_deletion(*objs)
+            names = [staff_label(user) for user in objs]
+            counts = {users: len(names), **counts_of(deletion)}
+            protected = needed_rows(deletion)
+            self.name_staying_rows(request, deletion)
+        elif users in {str(name) for name in counts}:
+            # Only the page of an account deletes it, with all that it asks before.
+            protected = [*protected, users]
+        return names, counts, missing, protected
+
+    def name_staying_rows(self, request: HttpRequest, deletion: Deletion) -> None:
+        if not deletion.stays:
+            return
+        kinds = ", ".join(map(str, deletion.stays))
+        text = gettext("These stay, without the name of the account: %s") % kinds
+        self.message_user(request, text, messages.INFO, fail_silently=True)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except DeletionRefusedError:
+            # A row has come since the page was shown.
+            return self.answer_refusal(request)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], **options: Any
+    ) -> Any:
+        if not issubclass(self.model, User):
+            return super().response_action(request, queryset, **options)
+        try:
+            # Django writes the log first.
+            with transaction.atomic():
+                return super().response_action(request, queryset, **options)
+        except DeletionRefusedError:
+            return self.answer_refusal(request)
+
+    def answer_refusal(self, request: HttpRequest) -> HttpResponse:
+        text = gettext("Nothing was deleted: other people need what would go.")
+        self.message_user(request, text, messages.ERROR)
+        meta = self.opts
+        return redirect(f"admin:{meta.app_label}_{meta.model_name}_changelist")
 
     def response_add(self, request: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
         return super().response_add(request, label(obj), *args, **kwargs)
@@ -447,7 +500,16 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         # For the message, which Django writes after the deletion.
         setattr(request, "deleted_label", str(label(obj)))  # noqa: B010
-        super().delete_model(request, obj)
+        if isinstance(obj, User):
+            delete_user(obj)
+        else:
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        if issubclass(self.model, User):
+            delete_user(*queryset)
+        else:
+            super().delete_queryset(request, queryset)
 
     def response_delete(
         self, request: HttpRequest, obj_display: str, obj_id: Any
@@ -487,6 +549,24 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_allowed = super().has_delete_permission(request, obj)
         return is_allowed and may_change(request, self.model)
+
+
+def counts_of(deletion: Deletion) -> dict[str, int]:
+    """Return how many rows of each kind go with an account, for staff."""
+    counts = {str(label_of(rows.model, 2)): rows.number for rows in deletion.goes}
+    for rows in deletion.lost:
+        kind = gettext("%s of other people") % label_of(rows.model, 2)
+        counts[kind] = rows.number
+    return counts
+
+
+def needed_rows(deletion: Deletion) -> list[str]:
+    """Return the kinds of rows for which an account must stay, for staff."""
+    shared = [
+        f"{rows} ({rows.holder_label})" if rows.holder else str(rows)
+        for rows in deletion.in_the_way
+    ]
+    return [*shared, *map(str, deletion.protected)]
 
 
 def name_person(response: Any) -> Any:

@@ -32,7 +32,6 @@ __all__ = [
     "plan_deletion",
 ]
 
-type Key = tuple[type[models.Model], Any]
 type Users = Collection[Any]
 
 # A row with such a key stays when the person of the key goes, so it does not rely on
@@ -198,7 +197,7 @@ def collect_locked(users: Users, using: str) -> CollectedRows:
     """
     model = get_user_model()
     keys = {user.pk for user in users}
-    locked: set[Key] = set()
+    locked: dict[type[models.Model], set[Any]] = defaultdict(set)
     lock(model, keys, using)
     for _ in range(MOST_ROUNDS):
         present = list(model._base_manager.using(using).filter(pk__in=keys))
@@ -206,12 +205,12 @@ def collect_locked(users: Users, using: str) -> CollectedRows:
             raise model.DoesNotExist
         rows = collect(present, using)
         found = rows.keys()
-        new = {(kind, pk) for kind in found for pk in found[kind]} - locked
-        if not new:
+        new = {kind: found[kind] - locked[kind] for kind in found}
+        if not any(new.values()):
             return rows
-        for kind in sorted(found, key=label_lower):
-            lock(kind, {pk for other, pk in new if other is kind}, using)
-        locked |= new
+        for kind in sorted(new, key=label_lower):
+            lock(kind, new[kind], using)
+            locked[kind] |= new[kind]
     raise IntegrityError("Rows came faster than they could be locked")
 
 
@@ -433,6 +432,6 @@ def label_of(model: Any, number: int) -> Any:
     if model._meta.auto_created:
         holder, fields = many_to_many_of(model)
         names = [holder._meta.get_field(name).verbose_name for name in fields]
-        return format_lazy("{}: {}", label_of(holder, 1), names[0])
+        return format_lazy("{} ({})", names[0], label_of(holder, 1))
     meta = model._meta
     return meta.verbose_name if number == 1 else meta.verbose_name_plural

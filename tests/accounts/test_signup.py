@@ -332,5 +332,5 @@ def test_sign_up_that_an_app_needs_holds_up_no_other(
     assert list(User.objects.all()) == [user]
     assert caplog.messages == [
         "user_deleted",
-        "sign-ups not deleted: 1, since rows of an app need them",
+        "sign-ups not deleted: 1, since rows of others need them",
     ]

@@ -4,9 +4,10 @@ from datetime import timedelta
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.db.models import Exists, OuterRef, ProtectedError, RestrictedError
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from secure_django.deletion import DeletionRefusedError, delete_user
 from secure_django.jobs import job
 from secure_django.logging import log_event
 from secure_django.user import User
@@ -46,13 +47,15 @@ def delete_unverified() -> bool:
     for user in users:
         key = user.pk
         try:
-            user.delete()
-        except (ProtectedError, RestrictedError):
+            delete_user(user)
+        except DeletionRefusedError:
             needed_count += 1
+        except User.DoesNotExist:  # another worker was faster
+            continue
         else:
             log_event("user_deleted", user=key, reason="email never verified")
     if needed_count:
         logger.error(
-            "sign-ups not deleted: %d, since rows of an app need them", needed_count
+            "sign-ups not deleted: %d, since rows of others need them", needed_count
         )
     return len(users) == BATCH_SIZE and not needed_count

@@ -9,15 +9,23 @@ from allauth.usersessions.views import ListUserSessionsView
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
-from django.db.models import ProtectedError, RestrictedError
+from django.db.models import Model
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from secure_django.deletion import (
+    Deletion,
+    DeletionRefusedError,
+    delete_user,
+    plan_deletion,
+)
 from secure_django.logging import log_event
 from secure_django.login.devices import forget_other_devices
 from secure_django.login.http import UserRequest
+from secure_django.photos.models import Photo
+from secure_django.profile.exports import is_of_project
 from secure_django.user import User
 
 
@@ -39,28 +47,51 @@ def delete_account(request: UserRequest) -> HttpResponse:
     """Delete the user's own account.
 
     Refuse it for staff and former staff, whose decisions stay in the admin's log, and
-    where a row of an app needs the account.
+    where other people or a row of an app need what would go.
     """
     user = request.user
     if not user.is_deletable:
         raise PermissionDenied
     if request.method != "POST":
-        return render(request, "secure_django/accounts/delete.html")
+        deletion = plan_deletion(user)
+        context = {"deletion": deletion, "is_refused": deletion.is_refused}
+        return render_deletion(request, "delete.html", context)
     try:
-        User.objects.get(pk=user.pk).delete()
-    except (ProtectedError, RestrictedError):
+        deletion = delete_user(user)
+    except DeletionRefusedError as error:
         log_event("user_deletion_refused", request, user=user.pk)
-        context = {"is_needed": True}
-        return render(
-            request, "secure_django/accounts/delete.html", context, status=409
-        )
+        context = {"deletion": error.deletion, "is_refused": True}
+        return render_deletion(request, "delete.html", context, status=409)
+    except User.DoesNotExist:  # a second click, beside the first
+        return render_deletion(request, "deleted.html", {"deletion": Deletion()})
     logout(request)
     request.account = request.user  # type: ignore[attr-defined]  # for the header
     log_event("user_deleted", request, user=user.pk)
     get_adapter().send_notification_mail(
         "secure_django/accounts/email/account_deleted", user
     )
-    return render(request, "secure_django/accounts/deleted.html")
+    return render_deletion(request, "deleted.html", {"deletion": deletion})
+
+
+def render_deletion(
+    request: UserRequest, name: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """Render a page with the kinds that a person knows.
+
+    Sessions, emails and second factors go too: the page says so in a sentence.
+    """
+    deletion: Deletion = context["deletion"]
+    known = [rows for rows in deletion.goes if is_known(rows.model)]
+    return render(
+        request,
+        f"secure_django/accounts/{name}",
+        {**context, "goes": known},
+        status=status,
+    )
+
+
+def is_known(model: type[Model]) -> bool:
+    return model is Photo or is_of_project(model._meta.app_config)
 
 
 class SessionsView(ListUserSessionsView):

@@ -22,7 +22,7 @@ from secure_django.admin import ModelAdmin, readonly_fields
 from secure_django.logging import log_event
 from secure_django.login.fields import signup_fields
 from secure_django.login.models import AbstractUser
-from secure_django.user import User, staff_label
+from secure_django.user import User
 from secure_django.web.languages import in_language_of
 
 __all__ = ["UserAdmin"]
@@ -153,15 +153,6 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):
         self.message_user(
             request, _("The links were sent to the active users."), messages.SUCCESS
         )
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        names, counts, missing, protected = super().get_deleted_objects(objs, request)
-        if not request.user.is_superuser:
-            # The titles of a user's objects are private. Their kinds are enough.
-            names = [staff_label(user) for user in objs]
-            kinds = {str(name).partition(":")[0] for name in protected}
-            protected = sorted(kinds)
-        return names, counts, missing, protected
 
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
