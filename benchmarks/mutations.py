@@ -1486,8 +1486,26 @@ MUTATIONS = [
     Mutation(
         "download of rows that name others",
         "src/secure_django/profile/exports.py",
-        'if not getattr(model, "not_exported", "")',
+        'if getattr(model, "not_exported", ""):',
+        "if False:",
+    ),
+    Mutation(
+        "download of rows below the things of others",
+        "src/secure_django/profile/exports.py",
+        ".exclude(is_of_others)",
         "",
+    ),
+    Mutation(
+        "account deleted with what others share",
+        "src/secure_django/deletion.py",
+        "if deletion.is_refused:",
+        "if False:",
+    ),
+    Mutation(
+        "account deleted by staff with what others share",
+        "src/secure_django/admin.py",
+        "protected = needed_rows(deletion)",
+        "protected = []",
     ),
     Mutation(
         "download of fields that no form has",
@@ -2892,7 +2910,7 @@ MUTATIONS = [
     Mutation(
         "photos kept when their owner is deleted",
         "src/secure_django/photos/receivers.py",
-        "delete_photos(instance.photos.all())",
+        "delete_photos(instance.photos.exclude(pk__in=staying))",
         "pass",
     ),
     Mutation(
@@ -3574,7 +3592,7 @@ MUTATIONS = [
     Mutation(
         "unverified sign-ups kept",
         "src/secure_django/accounts/jobs.py",
-        "user.delete()",
+        "delete_user(user)",
         "pass",
     ),
     Mutation(

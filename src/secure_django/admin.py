@@ -453,43 +453,30 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
             names = [staff_label(user) for user in objs]
             counts = {users: len(names), **counts_of(deletion)}
             protected = needed_rows(deletion)
-            self.name_staying_rows(request, deletion)
+            name_staying_rows(self, request, deletion)
         elif users in {str(name) for name in counts}:
             # Only the page of an account deletes it, with all that it asks before.
             protected = [*protected, users]
         return names, counts, missing, protected
-
-    def name_staying_rows(self, request: HttpRequest, deletion: Deletion) -> None:
-        if not deletion.stays:
-            return
-        kinds = ", ".join(map(str, deletion.stays))
-        text = gettext("These stay, without the name of the account: %s") % kinds
-        self.message_user(request, text, messages.INFO, fail_silently=True)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().delete_view(request, *args, **kwargs)
         except DeletionRefusedError:
             # A row has come since the page was shown.
-            return self.answer_refusal(request)
+            return answer_refusal(self, request)
 
     def response_action(
-        self, request: HttpRequest, queryset: QuerySet[Any], **options: Any
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Any:
         if not issubclass(self.model, User):
-            return super().response_action(request, queryset, **options)
+            return super().response_action(request, queryset, *args, **kwargs)
         try:
             # Django writes the log first.
             with transaction.atomic():
-                return super().response_action(request, queryset, **options)
+                return super().response_action(request, queryset, *args, **kwargs)
         except DeletionRefusedError:
-            return self.answer_refusal(request)
-
-    def answer_refusal(self, request: HttpRequest) -> HttpResponse:
-        text = gettext("Nothing was deleted: other people need what would go.")
-        self.message_user(request, text, messages.ERROR)
-        meta = self.opts
-        return redirect(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+            return answer_refusal(self, request)
 
     def response_add(self, request: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
         return super().response_add(request, label(obj), *args, **kwargs)
@@ -549,6 +536,23 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_allowed = super().has_delete_permission(request, obj)
         return is_allowed and may_change(request, self.model)
+
+
+def name_staying_rows(
+    model_admin: ModelAdmin, request: HttpRequest, deletion: Deletion
+) -> None:
+    if not deletion.stays:
+        return
+    kinds = ", ".join(map(str, deletion.stays))
+    text = gettext("These stay, without the name of the account: %s") % kinds
+    model_admin.message_user(request, text, messages.INFO, fail_silently=True)
+
+
+def answer_refusal(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    text = gettext("Nothing was deleted: other people need what would go.")
+    model_admin.message_user(request, text, messages.ERROR)
+    meta = model_admin.opts
+    return redirect(f"admin:{meta.app_label}_{meta.model_name}_changelist")
 
 
 def counts_of(deletion: Deletion) -> dict[str, int]:

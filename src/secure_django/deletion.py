@@ -44,6 +44,8 @@ KEEPING = {
 }
 CASCADING = {models.CASCADE, models.DB_CASCADE}
 REFUSING = {models.PROTECT, models.RESTRICT}
+# By such a key, no row goes. By any other it may, such as by a function of a project.
+STAYING = {*KEEPING, *REFUSING, models.DO_NOTHING}
 MOST_STEPS = 4  # keys in a row, from a row to the person whom a parent names
 MOST_ROUNDS = 5  # of locks, until no further row has come
 ROWS_AT_ONCE = 500
@@ -295,7 +297,7 @@ class Judge:
         key: Any = model._meta.get_field(name)
         parent = concrete(key.related_model)
         goes = target in self.going.get(parent, ())
-        is_cause = goes and key.remote_field.on_delete in CASCADING
+        is_cause = goes and key.remote_field.on_delete not in STAYING
         return End(parent, target, goes, is_cause)
 
     def in_batches(

@@ -1,13 +1,13 @@
 """What the site stores about a user, for that user: their fields, photos and objects.
 
-Secrets have no place in it: those of the log-in are in no model of a project, and
-fields that no form may have (`editable=False`) are left out.
+Secrets have no place in it: of the log-in, names and dates alone are in it, and fields
+that no form may have (`editable=False`) are left out.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.db import models
 from django.urls import reverse
 
 from secure_django.csv import replace_surrogates
+from secure_django.deletion import CASCADING
 from secure_django.login.fields import profile_fields
 from secure_django.photos.fields import PhotoField
 from secure_django.photos.models import Photo
@@ -31,8 +32,10 @@ def json_of(user: User) -> Iterator[str]:
     """Return the parts of a JSON file: few rows at a time are in memory."""
     yield f'{{\n"account": {encode(account(user))}'
     yield from json_of_rows("photos", photos(user))
-    for model, key in own_models():
-        yield from json_of_rows(model._meta.label_lower, objects(user, model, key))
+    for name, rows in log_in_data(user):
+        yield from json_of_rows(name, rows)
+    for kind in own_kinds():
+        yield from json_of_rows(kind.label, objects(user, kind))
     yield "\n}\n"
 
 
@@ -69,6 +72,31 @@ def photos(user: User) -> Iterator[dict[str, Any]]:
         yield {"purpose": photo.purpose_label, **values, "url": url_of(photo)}
 
 
+def log_in_data(user: User) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """Return what the log-in stores about a user, by name and date, without secrets."""
+    yield "devices", values_of("secure_django_login.Device", user, ["used_at"])
+    emails = ["email", "verified", "primary"]
+    yield "emails", values_of("account.EmailAddress", user, emails)
+    if apps.is_installed("allauth.usersessions"):
+        names = ["user_agent", "ip", "created_at", "last_seen_at"]
+        yield "sessions", values_of("usersessions.UserSession", user, names)
+    if apps.is_installed("allauth.mfa"):
+        names = ["created_at", "last_used_at"]
+        factors = apps.get_model("mfa.Authenticator")._base_manager.filter(user=user)
+        yield (
+            "second_factors",
+            (
+                {"name": str(factor), **{name: getattr(factor, name) for name in names}}
+                for factor in factors.order_by("pk").iterator(ROWS_AT_ONCE)
+            ),
+        )
+
+
+def values_of(label: str, user: User, names: list[str]) -> Iterator[dict[str, Any]]:
+    rows = apps.get_model(label)._base_manager.filter(user=user).order_by("pk")
+    yield from rows.values(*names).iterator(ROWS_AT_ONCE)
+
+
 def url_of(photo: Photo) -> str | None:
     """Return the path of the image, or None if its files are deleted."""
     if not photo.has_files:
@@ -76,21 +104,74 @@ def url_of(photo: Photo) -> str | None:
     return reverse("uploads:file", args=[photo.pk, "display"])
 
 
-def own_models() -> list[tuple[type[models.Model], str]]:
-    """Return the models of the project whose rows are a user's, and the keys to them.
+class Kind(NamedTuple):
+    """Rows of a model that are a person's, and the ways from a row to the person."""
 
-    Their rows go with the account (CASCADE). A model whose rows name others as well
-    says in `not_exported` why they are left out.
+    model: type[models.Model]
+    paths: list[str]
+
+    @property
+    def label(self) -> str:
+        return str(self.model._meta.label_lower)
+
+
+class UnclearOwnerError(Exception):
+    """A row may be of one person and about another."""
+
+
+def own_kinds() -> list[Kind]:
+    """Return the models of the project whose rows are a person's.
+
+    A row is, by its key to a user, or by its parents: it is deleted with each of them.
+    A model whose rows name others as well says in `not_exported` why they are left out.
     """
     own = [
         model
-        for model in apps.get_models()
-        if model is not User and is_of_project(model._meta.app_config)
-        if not getattr(model, "not_exported", "")
+        for model in apps.get_models(include_auto_created=True)
+        if is_own(model) and model is not User
     ]
-    found = [(model, key_of_owner(model)) for model in own if not model._meta.proxy]
-    pairs = [(model, key.name) for model, key in found if key and goes_with_user(key)]
-    return sorted(pairs, key=lambda pair: pair[0]._meta.label_lower)
+    kinds = [Kind(model, paths_to_owner(model)) for model in own]
+    return sorted((it for it in kinds if it.paths), key=lambda kind: kind.label)
+
+
+def is_own(model: type[models.Model]) -> bool:
+    """Return whether a table is the project's own, and not one of rights in general."""
+    if model._meta.proxy or not is_of_project(model._meta.app_config):
+        return False
+    targets = [field.related_model for field in model._meta.concrete_fields]
+    if not model._meta.auto_created:
+        return True
+    return all(is_of_project(it._meta.app_config) for it in targets if it)
+
+
+def paths_to_owner(model: type[models.Model]) -> list[str]:
+    try:
+        return list(find_paths((model,)))
+    except UnclearOwnerError:
+        return []
+
+
+def find_paths(steps: tuple[type[models.Model], ...]) -> Iterator[str]:
+    model = steps[-1]
+    if getattr(model, "not_exported", ""):
+        raise UnclearOwnerError
+    if any(map(is_key_to_user, model._meta.concrete_fields)):
+        key = key_of_owner(model)
+        if key is None:
+            raise UnclearOwnerError
+        yield key.name
+        return
+    for key in keys_to_parents(model):
+        parent = key.related_model
+        if parent not in steps and is_of_project(parent._meta.app_config):
+            yield from (f"{key.name}__{path}" for path in find_paths((*steps, parent)))
+
+
+def keys_to_parents(model: type[models.Model]) -> list[Any]:
+    keys: list[Any] = [
+        field for field in model._meta.concrete_fields if field.remote_field
+    ]
+    return [key for key in keys if key.remote_field.on_delete in CASCADING]
 
 
 def key_of_owner(model: type[models.Model]) -> Any:
@@ -118,21 +199,29 @@ def is_key_to_user(field: models.Field) -> bool:
     return field.related_model is User
 
 
-def goes_with_user(key: Any) -> bool:
-    return key.remote_field.on_delete is models.CASCADE
-
-
-def objects(
-    user: User, model: type[models.Model], key: str
-) -> Iterator[dict[str, Any]]:
-    """Return the values of a user's rows, by the names of their fields."""
-    fields = [field for field in model._meta.concrete_fields if is_exported(field)]
-    photo_fields = [field.name for field in fields if isinstance(field, PhotoField)]
-    rows = model._base_manager.filter(**{key: user}).order_by("pk")
+def objects(user: User, kind: Kind) -> Iterator[dict[str, Any]]:
+    """Return the values of a person's rows, by the names of their fields."""
+    meta = kind.model._meta
+    fields: list[Any] = [*meta.concrete_fields, *meta.many_to_many]
+    exported = [field for field in fields if is_exported(field)]
+    photo_fields = [field.name for field in exported if isinstance(field, PhotoField)]
+    lists = [field.name for field in exported if field.many_to_many]
+    rows = rows_of(user, kind).order_by("pk").prefetch_related(*lists)
     if photo_fields:
         rows = rows.select_related(*photo_fields)
     for row in rows.iterator(ROWS_AT_ONCE):
-        yield {field.name: value_of(row, field) for field in fields}
+        yield {field.name: value_of(row, field) for field in exported}
+
+
+def rows_of(user: User, kind: Kind) -> models.QuerySet[Any]:
+    """Return the rows that lead to a person, and to nobody else."""
+    is_theirs = models.Q()
+    is_of_others = models.Q()
+    for path in kind.paths:
+        is_theirs |= models.Q(**{path: user})
+        is_named = models.Q(**{f"{path}__isnull": False})
+        is_of_others |= is_named & ~models.Q(**{path: user})
+    return kind.model._base_manager.filter(is_theirs).exclude(is_of_others)
 
 
 def is_exported(field: models.Field) -> bool:
@@ -154,7 +243,7 @@ def value_of(row: models.Model, field: Any) -> Any:
         photo: Photo | None = getattr(row, field.name)
         return photo and {"url": url_of(photo), "status": photo.status}
     if field.many_to_many:
-        return list(getattr(row, field.name).values_list("pk", flat=True))
+        return [related.pk for related in getattr(row, field.name).all()]
     if field.is_relation:
         return getattr(row, field.attname)
     return getattr(row, field.name)
