@@ -1,8 +1,13 @@
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from secure_django.deletion import Numbers, counts_rows
 from secure_django.encryption import EncryptedTextField
 from secure_django.photos.fields import PhotoField, everyone
 
@@ -43,10 +48,11 @@ class Course(models.Model):
     # Not editable: no form can set it.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        models.CASCADE,
+        models.SET_NULL,
         related_name="+",
         verbose_name=_("owner"),
         editable=False,
+        null=True,
     )
     title = models.CharField(_("title"), max_length=120)
     start = models.DateField(_("start"), null=True, blank=True)
@@ -59,7 +65,9 @@ class Course(models.Model):
         blank=True,
     )
     level = models.CharField(_("level"), max_length=30, choices=Level, blank=True)
-    cover = PhotoField(_("cover"), blank=True, visible_to=everyone)
+    cover = PhotoField(
+        _("cover"), blank=True, visible_to=everyone, stays_with_object=True
+    )
     text = EncryptedTextField(_("text"), max_length=2000, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -71,3 +79,18 @@ class Course(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("courses:detail", args=[self.pk])
+
+
+@receiver(post_delete, sender=settings.AUTH_USER_MODEL)
+@receiver(post_delete, sender=Member)
+def delete_what_nobody_has(**kwargs: Any) -> None:
+    """Delete courses without an owner and without a helper."""
+    Course.objects.filter(owner=None, members=None).delete()
+
+
+@counts_rows(Course)
+def count_courses(users: Any, _rows: Any) -> Numbers:
+    """Return how many courses go with their owners, and how many stay."""
+    courses = Course.objects.filter(owner__in=users)
+    going = courses.filter(members=None).count()
+    return Numbers(going, courses.count() - going)

@@ -93,6 +93,7 @@ def test_worst_weakness_comes_first() -> None:
         ("/a/ was not asked: KeyError in forms.py:12: 'x'", ""),
         ("/a/ answers 500 (KeyError in f of a.py): repair it", "other"),
         ("POST /a/ sends an email to any address without its limits", "other"),
+        ("Note stays when its owner is deleted", ""),
         ("POST /a/ stores a file of any kind: check its content", "other"),
         ("POST /a/ lets a user set Note.owner", "other"),
         ("GET /a/ shows a parameter unescaped: render a template", "other"),

@@ -5,10 +5,13 @@ import pytest
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, name
 from tests.support.recipes import Install, Recipe, marks
 
-pytestmark = marks("roles", "roles-invitations", "roles-pages", "roles-tests")
+pytestmark = marks(
+    "roles", "roles-accounts", "roles-invitations", "roles-pages", "roles-tests"
+)
 
 RECIPES = [
     Recipe("roles"),
+    Recipe("roles-accounts"),
     Recipe("roles-invitations"),
     Recipe("roles-pages"),
     Recipe("roles-tests"),

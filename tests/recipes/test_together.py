@@ -21,7 +21,7 @@ GROUPS = [
     ["sharing"],
     ["jobs"],
     ["documents", "documents-pages", "documents-scan"],
-    ["roles", "roles-invitations", "roles-pages", "roles-tests"],
+    ["roles", "roles-accounts", "roles-invitations", "roles-pages", "roles-tests"],
     ["single-sign-on", "single-sign-on-people", "single-sign-on-pages"],
     ["languages"],
     ["tracing", "tracing-queries"],

@@ -528,6 +528,7 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     (readable,) = [block for block in code if "readers" in block]
     (choices,) = [block for block in code if "parent" in block]
     (readers,) = re.findall(r"`(readers = .+?)`", guide)
+    (allowed,) = re.findall(r"`(deleted_with = .\"readers.+?)`", guide)
     parent = (
         'parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True,'
         ' related_name="+")'
@@ -539,7 +540,11 @@ def test_reader_by_the_guide_changes_nothing_and_chooses_their_own(
     change(
         folder,
         [
-            ("notes/models.py", text, f"    {readers}\n    {parent}\n{text}"),
+            (
+                "notes/models.py",
+                text,
+                f"    {readers}\n    {allowed}\n    {parent}\n{text}",
+            ),
             ("notes/forms.py", end, f'            "parent",\n{end}\n{choices}'),
             ("notes/forms.py", imports, f"from typing import Any\n\n{imports}"),
             ("notes/views.py", "import QuerySet\n", "import Q, QuerySet\n"),

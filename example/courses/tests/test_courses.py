@@ -106,10 +106,14 @@ def test_number_of_new_objects_in_an_hour_is_limited(
 
 
 def test_number_of_objects_of_a_user_is_limited(
-    login: Login, other_user: User, made: Course, monkeypatch: pytest.MonkeyPatch
+    login: Login,
+    user: User,
+    other_user: User,
+    made: Course,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(CourseForm, "most_per_owner", 1)
-    client = login(made.owner)
+    client = login(user)
     page = client.post("/courses/create/", FIELDS).content.decode()
     assert "You have reached the limit of 1: delete one to add another." in page
     url = made.get_absolute_url()

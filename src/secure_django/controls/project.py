@@ -31,6 +31,7 @@ DEPLOYMENTS = {
     "tests/commands/test_backup.py": DEPLOY,
 }
 ROOMS = {
+    "secure_django/controls/test_deletion.py": "secure_django.accounts",
     "tests/accounts/": "secure_django.accounts",
     "tests/photos/cloudinary/": "secure_django.photos.cloudinary",
 }
@@ -57,8 +58,8 @@ class Project(NamedTuple):
         deployment = DEPLOYMENTS.get(file)
         if deployment and not self.has(deployment):
             return deployment.path
-        for folder, app in ROOMS.items():
-            if file.startswith(folder) and not apps.is_installed(app):
+        for room, app in ROOMS.items():
+            if file.startswith(room) and not apps.is_installed(app):
                 return app
         return ""
 

@@ -83,11 +83,43 @@ SAY_WHOSE = (
     ' to nobody, or OWNED = {"shop.Invoice": "WHY"} if something else than a key says'
     " their owner."
 )
+# What goes with an account, and what stays.
+LET_GO = (
+    "What is of that person alone goes with the account: set on_delete=models.CASCADE"
+    " on the key that leads to the person."
+)
+LET_STAY = (
+    "Only if it must stay, name it in tests/table.py of the app, and in"
+    ' SECURITY.md: STAYS = {"Invoice"}'
+)
+KEEP_SHARED = (
+    "What others share or rely on stays, without the name: set"
+    " on_delete=models.SET_NULL with null=True on the key that the line names last. If"
+    " the person has to hand it over or delete it first, set PROTECT. CASCADE is for"
+    " rows of one person alone."
+)
+SAY_ONE_USER = (
+    "Only if both ends of a key are always one person's, name the key in tests/table.py"
+    ' of the app: SAME_USER = {"Note.folder"}'
+)
+ALLOW_LOSS = (
+    "Only if rows of others may go with an account, say why in their model:"
+    ' deleted_with = {"post": "a like is nothing without its post"}, with the name of'
+    " the model's own key."
+)
+MAKE_ONE_OF_OTHER = (
+    "Let objects() in tests/table.py of the app make one of a further person, on a row"
+    " of the owner's: def objects(owner: User, member: User)"
+)
 # Steps of a test that are about some of its findings. The others say their own remedy.
 ABOUT = {
     ADVICE.limit: re.compile("without end"),
     MAKE_ONE: re.compile("^(?!no key leads)"),
     SAY_WHOSE: re.compile("^no key leads"),
+    KEEP_SHARED: re.compile("goes with an account"),
+    SAY_ONE_USER: re.compile("goes with an account"),
+    ALLOW_LOSS: re.compile("goes with an account"),
+    MAKE_ONE_OF_OTHER: re.compile("was not made"),
     ADVICE.change_own: re.compile("of the owner|answers .*, not|lets a user set"),
     ADVICE.show_own: re.compile(r"shows \w+\.\w+|mixes the numbers"),
 }

@@ -31,7 +31,7 @@ RULES = {
     "cors": "no page lets other sites read it",
     "csp": "no page weakens the Content-Security-Policy",
     "csrf": "no view takes requests without a CSRF token",
-    "deletion": "objects of a deleted account are deleted",
+    "deletion": "an account takes what is its person's alone, and nothing of others",
     "emails": (
         "an email names no other reader,"
         " and a person without an account gets no text of a user"

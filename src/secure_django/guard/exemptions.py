@@ -14,12 +14,13 @@ from django.db import models
 
 from secure_django.guard.access import PEOPLE, ROLES
 from secure_django.guard.keys import leads_to_user
-from secure_django.guard.rows import has_texts
+from secure_django.guard.rows import ALLOWED_BY, has_texts, reasons_to_go
 from secure_django.guard.sentences import parse
 from secure_django.guard.tables import CONFIG, is_own_app, reasons
 from secure_django.guard.users import User
 
-LABEL = re.compile(r"\{((?:TRUSTED|COMMON|SHARED_BY|UNDECIDED) [\w.]+)\}")
+TABLES_WITH_REASONS = "TRUSTED|COMMON|SHARED_BY|UNDECIDED"
+LABEL = re.compile(rf"\{{((?:{TABLES_WITH_REASONS}|{ALLOWED_BY}) [\w.]+)\}}")
 READING = re.compile(r"shows \w+\.\w+|gives others|uses \w+ of the owner")
 # Texts that belong to nobody may be in logs and emails.
 TELLING = re.compile(r"logs \w+\.\w+|sends \w+\.\w+ to others")
@@ -69,6 +70,7 @@ TRUSTED = reasons("TRUSTED")
 COMMON = reasons("COMMON")
 SHARED_BY = reasons("SHARED_BY")
 OWNED = reasons("OWNED")
+ALLOWED = reasons_to_go()
 for person in TRUSTED:
     check_person(person)
 for label in COMMON:
@@ -81,7 +83,12 @@ for label, path in SHARED_BY.items():
 
 def entries_of_tables() -> dict[str, str]:
     """Return the name of each entry, and its reason or path."""
-    named = {"TRUSTED": TRUSTED, "COMMON": COMMON, "SHARED_BY": SHARED_BY}
+    named = {
+        "TRUSTED": TRUSTED,
+        "COMMON": COMMON,
+        "SHARED_BY": SHARED_BY,
+        ALLOWED_BY: ALLOWED,
+    }
     return {
         f"{table} {name}": reason
         for table, entries in named.items()
@@ -125,7 +132,9 @@ def has_owner(model: type[models.Model]) -> bool:
 def decisions() -> set[str]:
     """Return the entries that say whose rows are, though they may hide nothing."""
     labels = {label for label in COMMON if not has_owner(find_model("COMMON", label))}
-    return {f"COMMON {label}" for label in labels}
+    decided = {f"COMMON {label}" for label in labels}
+    # Whether the guard finds rows of others depends on what objects() makes.
+    return decided | {f"{ALLOWED_BY} {label}" for label in ALLOWED}
 
 
 def is_of_user(model: type[models.Model]) -> bool:
@@ -166,6 +175,8 @@ def take_exemption(sentence: str) -> tuple[str, str]:
 
 def hides(entry: str, what: str) -> bool:
     """Return whether an entry is about what a sentence says: about no change."""
+    if entry.startswith(ALLOWED_BY):
+        return True
     if READING.match(what):
         return True
     return entry.startswith("COMMON") and bool(TELLING.match(what))

@@ -30,6 +30,10 @@ OWN_MODELS = [
 ]
 
 
+# The dictionary by which a model says why rows that name others may go with an
+# account, by the names of the keys by which they go.
+ALLOWED_BY = "deleted_with"
+
 # What the database does to rows when another is deleted, without a statement.
 BY_DATABASE = [
     getattr(models, name)
@@ -40,6 +44,16 @@ BY_DATABASE = [
 
 # Those whose changes are noticed: users too, if their model is Django's own.
 WATCHED_MODELS = [*OWN_MODELS, *({User} - {*OWN_MODELS})]
+
+
+def reasons_to_go() -> dict[str, str]:
+    """Return why rows may go with an account, by the label of a model and a key."""
+    return {
+        f"{model._meta.label}.{name}": str(reason)
+        for model in OWN_MODELS
+        for name, reason in getattr(model, ALLOWED_BY, {}).items()
+        if reason
+    }
 
 
 def all_values(of_models: Iterable[type[models.Model]] = WATCHED_MODELS) -> State:

@@ -68,6 +68,12 @@ SEVERITIES = [
         r"opens a file|stores (a file|an image)",
         "major",
     ),
+    Severity(
+        "deletion",
+        "what an account takes with it, and what it leaves",
+        r"goes with an account|stays when its owner is deleted",
+        "major",
+    ),
     Severity("emails", "emails", r"sends ", "major"),
     Severity(
         "errors",

@@ -132,3 +132,10 @@ def counts(records: Records, results: Results, accepted: Accepted) -> Iterator[s
     for entry, weaknesses in results.hidden.items():
         hidden = counted(len(weaknesses), "weakness", "weaknesses")
         yield f"{entry} hides {hidden}"
+        if entry.startswith("deleted_with "):  # what people lose, and why
+            yield from texts_of(weaknesses)
+
+
+def texts_of(weaknesses: Iterable[Weakness]) -> Iterator[str]:
+    for weakness in weaknesses:
+        yield from (f"  {part.sentence.text}" for part in weakness.parts)

@@ -8,7 +8,7 @@ but in projects with the package's photos. Beside ROWS and `objects` (access.py)
 table may have
 
 KEPT: what code reads, such as {"Photo.purpose"}; the guard writes no marks into it
-STAYS: models whose rows outlive their owner's account
+STAYS: models whose rows outlive their owner's account, though they are nobody else's
 SAME_USER: keys whose two ends are always one user, such as {"Note.folder"}
 LOCKED: functions that are called only by those that hold a lock: {"take_seat"}
 LASTING: fields with secrets that are meant to last, such as {"Feed.token"}

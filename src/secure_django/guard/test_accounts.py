@@ -2,24 +2,43 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import models, transaction
+from django.db import models
 
 from secure_django.guard.access import OWN_ROUTES
-from secure_django.guard.advice import ADVICE
+from secure_django.guard.advice import (
+    ADVICE,
+    ALLOW_LOSS,
+    KEEP_SHARED,
+    LET_GO,
+    LET_STAY,
+    MAKE_ONE_OF_OTHER,
+    SAY_ONE_USER,
+)
+from secure_django.guard.deletions import (
+    Deletion,
+    delete_account,
+    is_present,
+    is_shared,
+    rolled_back,
+)
 from secure_django.guard.exemptions import exemption_of_model
 from secure_django.guard.findings import Findings
 from secure_django.guard.forms import fitting_values
 from secure_django.guard.names import code_of_app
 from secure_django.guard.requests import Request, json_options
-from secure_django.guard.rows import Values, ends_of, has_texts, users_of
+from secure_django.guard.rows import (
+    Values,
+    ends_of,
+    has_texts,
+    users_of,
+)
 from secure_django.guard.sending import Sender, body_of
 from secure_django.guard.tables import CONFIG, OWN_APPS, is_tested, named
 from secure_django.guard.typed import OUTSIDER
-from secure_django.guard.users import User, email_of
+from secure_django.guard.users import email_of
 from secure_django.guard.values import without_none
 
 # Of django.contrib.auth: each is a log-in, or the half of one.
@@ -37,33 +56,27 @@ def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
     for app, rows in sender.world.rows.items():
         owner = sender.world.people[app]["owner"]
         theirs = [row for row in rows if is_of_nobody_else(row, owner)]
-        with transaction.atomic():
-            is_deleted = delete_account(owner)
-            stored_rows = filter(is_stored, theirs if is_deleted else ())
-            names = {type(row).__name__ for row in stored_rows}
-            transaction.set_rollback(True)
+        with rolled_back():
+            outcome = delete_account(owner)
+            present_rows = filter(is_present, theirs if outcome.is_deleted else ())
+            staying = [row for row in present_rows if row not in outcome.handed_over]
+        names = {type(row).__name__ for row in staying if not is_shared(row)}
         for name in names - kept:
             findings.add(f"{name} stays when its owner is deleted")
-    findings.report(
-        "If it is theirs, set on_delete=models.CASCADE on the key that leads to them.",
-        "Only if it must stay, name it in tests/table.py of the app, and in"
-        ' SECURITY.md: STAYS = {"Invoice"}',
-    )
+    findings.report(LET_GO, LET_STAY)
 
 
-def delete_account(user: Any) -> bool:
-    """Return whether an account is deleted.
-
-    Where a row needs the account, nothing is deleted, and a page says so.
-    """
-    account = User._base_manager.filter(pk=user.pk)
-    with suppress(models.ProtectedError, models.RestrictedError):
-        account.get().delete()
-    return not account.exists()
-
-
-def is_stored(row: models.Model) -> bool:
-    return type(row)._base_manager.filter(pk=row.pk).exists()
+@pytest.mark.rule("deletion")
+def test_deleted_account_takes_nothing_of_others(sender: Sender) -> None:
+    """What others share or rely on stays, without the person's name."""
+    findings = Findings()
+    for app in sender.world.rows:
+        deletion = Deletion(sender.world, app)
+        for loss in deletion.losses():
+            findings.add(loss.sentence)
+        for model, reason in deletion.unmade.items():
+            findings.add(f"{model.__name__} of another person was not made: {reason}")
+    findings.report(KEEP_SHARED, SAY_ONE_USER, ALLOW_LOSS, MAKE_ONE_OF_OTHER)
 
 
 def is_of_nobody_else(row: models.Model, owner: Any) -> bool:

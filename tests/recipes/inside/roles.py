@@ -45,6 +45,7 @@ def invite(
 ) -> Any:
     """Let the owner invite somebody on the page of the members."""
     url = f"/notes/{made.pk}/members/"
+    assert made.owner
     return login(made.owner).post(url, {"email": email, "role": role})
 
 
@@ -127,7 +128,7 @@ def test_invitation_ends(
 
 
 def test_later_invitation_replaces_the_role(
-    login: Login, other_user: User, made: Note, invited: Member
+    login: Login, user: User, other_user: User, made: Note, invited: Member
 ) -> None:
     made.members.create(user=other_user, role="editor", hash="1")
     edit = f"/notes/{made.pk}/edit/"
@@ -137,7 +138,7 @@ def test_later_invitation_replaces_the_role(
     assert login(other_user).get(edit).status_code == 404
     page = f"/notes/members/{invited.pk}/"
     for role, status in (("owner", 404), ("editor", 200), ("", 200), ("reader", 404)):
-        login(made.owner).post(page, {"role": role})
+        login(user).post(page, {"role": role})
         assert login(other_user).get(edit).status_code == status, role
 
 
@@ -165,16 +166,16 @@ def test_emails_are_limited_and_none_goes_to_a_malformed_address(
 
 
 def test_nobody_else_reads_the_email_that_the_owner_typed(
-    login: Login, other_user: User, made: Note, invited: Member
+    login: Login, user: User, other_user: User, made: Note, invited: Member
 ) -> None:
     login(other_user).post(PATH)
     for path in ("/notes/", made.get_absolute_url()):
         page = login(other_user).get(path).text
         assert invited.email not in page
-        assert made.owner.email not in page
+        assert user.email not in page
         assert "/members/" not in page
         assert "/delete/" not in page
-    page = login(made.owner).get(f"/notes/{made.pk}/members/").text
+    page = login(user).get(f"/notes/{made.pk}/members/").text
     assert invited.email in page
     assert str(other_user) in page
     assert other_user.email not in page
@@ -211,3 +212,31 @@ def test_member_goes_with_the_account(make_user: MakeUser, made: Note) -> None:
     friend.delete()
     assert not Member.objects.exists()
     assert Note.objects.get() == made
+
+
+@pytest.mark.skipif(
+    not apps.is_installed("secure_django.accounts"), reason="no page deletes accounts"
+)
+@pytest.mark.usefixtures("invited")
+def test_owner_who_deletes_the_account_takes_nothing_of_the_members(
+    login: Login, user: User, make_user: MakeUser, made: Note
+) -> None:
+    friend = make_user("friend@example.com")
+    made.members.create(user=friend, role="editor", hash="1")
+    own = Note.objects.create(owner=user, title="Own")
+    client = login(user)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert client.post("/accounts/delete/").status_code == 200
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert not Note.objects.filter(pk=own.pk).exists()
+    client, url = login(friend), made.get_absolute_url()
+    for path in ("/notes/", url, f"{url}edit/"):
+        assert "Milk" in client.get(path).text
+    assert user.email not in client.get(url).text
+    # Nobody else comes in any more, and nobody owns it by chance.
+    assert client.get(PATH).status_code == 404
+    for page in ("delete", "members"):
+        assert client.post(f"{url}{page}/").status_code == 404
+    friend.delete()
+    assert not Note.objects.exists()
+    assert not Member.objects.exists()

@@ -36,16 +36,16 @@ def made(user: User) -> Note:
     return made
 
 
-def test_owner_sees_all_of_it(login: Login, made: Note) -> None:
-    page = login(made.owner).get(made.get_absolute_url()).text
+def test_owner_sees_all_of_it(login: Login, user: User, made: Note) -> None:
+    page = login(user).get(made.get_absolute_url()).text
     for text in ("<strong>bottles", "secret.pdf", "Reminder:", "/share/", "/withdraw/"):
         assert text in page, text
-    form = login(made.owner).get(f"{made.get_absolute_url()}edit/").text
+    form = login(user).get(f"{made.get_absolute_url()}edit/").text
     for name in ("title", "text", "cover", "remind_at", "file"):
         assert f'name="{name}"' in form, name
     assert 'type="datetime-local"' in form
     assert 'accept="application/pdf"' in form
-    assert "/delete/" in login(made.owner).get("/notes/").text
+    assert "/delete/" in login(user).get("/notes/").text
 
 
 @pytest.mark.parametrize("role", ["reader", "editor"])

@@ -2,7 +2,7 @@
 
 # Imports are those of the generated project.
 # mypy: ignore-errors
-# ruff: noqa: INP001
+# ruff: noqa: INP001, SLF001
 
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from secure_django.testing import MakeUser
+from secure_django.testing import PASSWORD, HTTPSClient, MakePhoto, MakeUser
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +58,31 @@ def test_lessons_belong_to_their_owner(client: Client, make_user: MakeUser) -> N
     page = client.get("/lessons/create/").content.decode()
     assert "Course of a" in page
     assert "Course of b" not in page
+
+
+def test_helpers_keep_the_course_of_a_deleted_owner(
+    client: Client, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    owner, editor = (make_user(f"{it}@example.com") for it in "ab")
+    purpose = rows("Course").model._meta.get_field("cover").purpose
+    cover = make_photo(owner, purpose, status="approved")
+    shared = rows("Course").create(owner=owner, title="Wheat", cover=cover)
+    rows("Course").create(owner=owner, title="Rye")
+    rows("Member").create(course=shared, user=editor, role="editor")
+    delete_by_page(owner)
+    assert [course.title for course in rows("Course").all()] == ["Wheat"]
+    assert "a deleted user" in client.get("/courses/catalog/").content.decode()
+    client.force_login(editor)
+    assert client.get(shared.get_absolute_url()).status_code == 200
+    assert client.get(f"/photos/{cover.pk}/display/").status_code == 200
+    delete_by_page(editor)
+    assert not rows("Course").exists()
+
+
+def delete_by_page(user: Any) -> None:  # noqa: ANN401
+    """Delete an account by its page."""
+    client = HTTPSClient()
+    client.force_login(user)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert client.post("/accounts/delete/").status_code == 200
+    assert not type(user).objects.filter(pk=user.pk).exists()

@@ -12,7 +12,7 @@ class Comment(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="comments"
     )
     parent = models.ForeignKey(
-        "self", models.CASCADE, null=True, blank=True, related_name="replies"
+        "self", models.SET_NULL, null=True, blank=True, related_name="replies"
     )
     text = models.TextField(max_length=5000)
     is_approved = models.BooleanField(default=False)

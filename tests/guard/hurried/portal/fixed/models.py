@@ -35,7 +35,9 @@ class Patient(models.Model):
 
 
 class Visit(models.Model):
-    doctor = models.ForeignKey(Doctor, models.CASCADE, related_name="visits")
+    doctor = models.ForeignKey(
+        Doctor, models.SET_NULL, null=True, related_name="visits"
+    )
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="visits")
     diagnosis = EncryptedTextField(max_length=4000)
     private_note = EncryptedTextField("note for doctors", max_length=4000, blank=True)
