@@ -19,8 +19,8 @@ answers: restore it."""
 def read_record(root: Path = Path()) -> dict[str, Any]:
     """Return the record of a project; raise NotRun if it is damaged.
 
-    It names a template and a commit. What was generated may be missing: cruft records
-    nothing of that.
+    It names a template. What was generated may be missing: cruft records nothing of
+    that.
     """
     try:
         record = read_json(root / RECORD)
@@ -33,19 +33,24 @@ def read_record(root: Path = Path()) -> dict[str, Any]:
 
 
 def require_record() -> dict[str, Any]:
-    """Return the record of the project, or end with a sentence."""
+    """Return the record of the project, with its commit, or end with a sentence."""
     try:
-        return read_record()
+        record = read_record()
     except NotRun as reason:
         sys.exit(str(reason))
+    if "commit" not in record:
+        sys.exit(DAMAGED.format(record=RECORD, reason="it has no commit"))
+    return record
 
 
 def check_record(record: object) -> None:
     """Raise UnreadableError if a field that commands read has another form."""
     if not isinstance(record, dict):
         raise UnreadableError("it is no object")
+    if not record.get("template"):
+        raise UnreadableError("it has no template")
     for name in ("template", "commit"):
-        if not isinstance(record.get(name), str) or not record[name]:
+        if not isinstance(record.get(name, ""), str):
             raise UnreadableError(f"{name} is no text")
     generated = record.get("generated", {})
     if not isinstance(generated, dict):

@@ -242,6 +242,14 @@ def read_lock(lock: Path, command: str) -> str:
         sys.exit(f"{LOCK} is damaged: {error}. Run `{command}`, and commit it.")
 
 
+def write_lock(lock: Path, text: str) -> None:
+    """Write the file, or end with a sentence."""
+    try:
+        lock.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        sys.exit(f"{LOCK} cannot be written: {error.strerror}. Remove what is there.")
+
+
 def main(arguments: list[str]) -> int:
     options = read_arguments(arguments)
     root = Path.cwd()
@@ -256,7 +264,7 @@ def main(arguments: list[str]) -> int:
         print("Run this in the project's folder.", file=sys.stderr)
         return 1
     if not options.check:
-        lock.write_text(text, encoding="utf-8", newline="\n")
+        write_lock(lock, text)
         return 0
     committed = read_lock(lock, command)
     if committed == text:
