@@ -28,6 +28,8 @@ def test_missing_package_is_named(
     monkeypatch.setattr(shutil, "which", lambda program: None)
     monkeypatch.setattr(postgresql, "programs", lambda: None)
     monkeypatch.setattr("sys.argv", [name])
-    arguments = [[]] if module.main.__code__.co_argcount else []
+    arguments: list[list[str]] = []
+    if module.main.__code__.co_argcount:
+        arguments.append([])
     with pytest.raises(SystemExit, match=rf"^Install {packages}: this benchmark"):
         module.main(*arguments)
