@@ -118,14 +118,17 @@ def find_ranges(record: Record) -> Iterator[list[dict[str, str]]]:
     """
     for affected in record["affected"]:
         package = affected["package"]
-        if (package["ecosystem"], package["name"]) != (ECOSYSTEM, PACKAGE):
-            continue
-        for listed in affected["ranges"]:
-            if listed["type"] == "GIT":
-                continue
-            if listed["type"] not in RANGES:
-                raise UnreadableError(f"a range of the type {listed['type']}")
-            yield listed["events"]
+        if (package["ecosystem"], package["name"]) == (ECOSYSTEM, PACKAGE):
+            ranges = [it for it in affected["ranges"] if it["type"] != "GIT"]
+            yield from map(events_of, ranges)
+
+
+def events_of(listed: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the events of a range of releases."""
+    if listed["type"] not in RANGES:
+        raise UnreadableError(f"a range of the type {listed['type']}")
+    events: list[dict[str, str]] = listed["events"]
+    return events
 
 
 def check_events(events: list[dict[str, str]]) -> None:
@@ -164,26 +167,26 @@ def find_fix(events: list[dict[str, str]], release: str) -> str:
     return min(later, key=parse_version, default="")
 
 
-def find_advisories(records: list[Record], contents: Contents) -> list[Advisory]:
-    """Return the advisories that are about a copy, without withdrawn ones.
+def is_open(record: Record, contents: Contents) -> bool:
+    """Return whether a copy has no fix of an advisory that was not withdrawn.
 
-    `records` come from read_advisories. Only the fix itself ends an advisory, never a
-    number, which a fork may have used for another release.
+    Only the fix itself ends an advisory, never a number, which a fork may have used for
+    another release.
     """
+    names = {record["id"], *record.get("aliases", [])}
+    return names.isdisjoint(contents.fixes) and not record.get("withdrawn")
+
+
+def find_advisories(records: list[Record], contents: Contents) -> list[Advisory]:
+    """Return the advisories about a copy; `records` come from read_advisories."""
+    release = contents.release
     found = []
     for record in records:
-        aliases = list(record.get("aliases", []))
-        is_fixed = not {record["id"], *aliases}.isdisjoint(contents.fixes)
-        if is_fixed or record.get("withdrawn"):
-            continue
-        ranges = [
-            events
-            for events in find_ranges(record)
-            if is_introduced(events, contents.release)
-        ]
-        if ranges:
-            summary = str(record.get("summary", ""))
-            fixes = (find_fix(events, contents.release) for events in ranges)
+        ranges = [it for it in find_ranges(record) if is_introduced(it, release)]
+        if ranges and is_open(record, contents):
+            fixes = (find_fix(events, release) for events in ranges)
             fixed = next(filter(None, fixes), "")
+            summary = str(record.get("summary", ""))
+            aliases = list(record.get("aliases", []))
             found.append(Advisory(record["id"], summary, fixed, aliases))
     return found

@@ -144,7 +144,7 @@ def test_page_of_fifty_projects_names_each_problem(
         PARTIAL: "some of the tests ran, not all: run `uv run poe test`",
         OLD: "older",
         MISSING: "no evidence",
-        BEHIND: "has 1.0.0+vendored, and 1.0.1 is expected",
+        BEHIND: "has 1.0.0, and 1.0.1 is expected",
         LEFT_OUT: "test_texts_are_limited is left out: the archive has long texts",
     }
     assert not any("  V" in line for line in lines[12:])
