@@ -99,6 +99,9 @@ RECORDED_REFS = (
     "+refs/heads/*:refs/recorded/heads/*",
     "+refs/tags/*:refs/recorded/tags/*",
 )
+DAMAGED_RECORD = f"""\
+{RECORD} is damaged ({{reason}}). \
+It records the template, the release and the answers: restore it."""
 CAME_FROM_ELSEWHERE = f"""
 {{commit}} of {{template}} is not what this project was generated from: \
 its tag moved, or {RECORD} was edited. What
@@ -224,8 +227,25 @@ def read_record() -> Record:
     changes = list_changes()
     if changes:
         sys.exit(f"Commit or stash your changes first: {', '.join(changes)}.")
-    record: Record = json.loads(RECORD.read_text(encoding="utf-8"))
+    try:
+        record: Record = json.loads(RECORD.read_text(encoding="utf-8"))
+        check_record(record)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        sys.exit(DAMAGED_RECORD.format(reason=f"{type(error).__name__}: {error}"))
     return record
+
+
+def check_record(record: Record) -> None:
+    """Raise an error if a field that an update reads has another form."""
+    generated = record.get("generated", {})
+    answers = record["context"]["cookiecutter"]
+    texts = [record["template"], record["commit"], *generated.values(), *answers]
+    if not all(isinstance(text, str) for text in texts):
+        message = "a field is no text"
+        raise ValueError(message)
+    if generated and not {"template", "commit"} <= generated.keys():
+        message = "`generated` lacks `template` or `commit`"
+        raise ValueError(message)
 
 
 def find_source(record: Record) -> Source:

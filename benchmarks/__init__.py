@@ -6,6 +6,7 @@ README.md describes them.
 import contextlib
 import importlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,24 @@ from typing import Any
 
 import django
 
+from tests.support import postgresql
 from tests.support.baking import ROOT, Answers, copy_template, run, typed
+
+
+def require_packages(*packages: str) -> None:
+    """End with the names of Debian's packages that are missing here.
+
+    Each program has its package's name, but those of PostgreSQL.
+    """
+    missing = [
+        package
+        for package in packages
+        if not (
+            postgresql.programs() if package == "postgresql" else shutil.which(package)
+        )
+    ]
+    if missing:
+        sys.exit(f"Install {', '.join(missing)}: this benchmark needs such a server.")
 
 
 def generate(template: Path, output: Path, answers: Answers, home: Path) -> Path:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from tests.support.baking import WITH_GALLERY
 from tests.support.corpus import (
     arithmetic,
@@ -483,6 +483,7 @@ def describe(statuses: Counter[Any]) -> str:
 
 def main() -> None:
     """Print a row for each attack, and fail if a figure is out of its bounds."""
+    require_packages("nginx", "postgresql")
     named = [shape for shape in ATTACKS if shape.name in sys.argv[1:]]
     measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Event
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from benchmarks import print_table
+from benchmarks import print_table, require_packages
 from benchmarks.sharing import ACCEPTED, LOGIN, served
 from tests.support.live import PASSWORD, Site
 from tests.support.proxying import Neighbor
@@ -197,6 +197,7 @@ def measure(site: Site) -> Iterator[tuple[str, int, int]]:
 
 def main() -> None:
     """Print the table, and fail if a figure is out of its bounds."""
+    require_packages("nginx", "postgresql")
     rows: list[list[object]] = []
     with served() as (site, _):
         for name, value, least in measure(site):

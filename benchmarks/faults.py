@@ -10,7 +10,6 @@ its upload was answered by a redirect.
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -33,7 +32,7 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from tests.photos.cloudinary import stub
 from tests.support.accounts import Mailbox
 from tests.support.baking import WITH_GALLERY, production, run
@@ -593,6 +592,7 @@ def main(words: list[str]) -> None:
 
     Arguments select faults by their start.
     """
+    require_packages("nginx", "postgresql", "redis-server")
     header = [
         "fault",
         "acknowledged",
@@ -616,10 +616,8 @@ def main(words: list[str]) -> None:
     measurements[f"{text}, web process killed every 8 s"] = partial(
         measure_photos, f"{text}, killed", kill=True
     )
-    if not shutil.which("nginx") or sys.platform != "linux" or os.geteuid():
-        sys.exit(
-            "This needs Linux, root (for a small disk), nginx, PostgreSQL and Redis."
-        )
+    if sys.platform != "linux" or os.geteuid():
+        sys.exit("This needs Linux, and root for a small disk.")
     rows, failed = [], False
     for name, take in measurements.items():
         if words and not any(name.startswith(word) for word in words):

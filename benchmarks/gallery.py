@@ -18,7 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from tests.support.baking import ALL_ON, production, run
 from tests.support.cluster import proxy
 from tests.support.images import encode, landscape
@@ -271,6 +271,7 @@ def shell(project: Path, code: str, environment: dict[str, str]) -> list[str]:
 
 def main() -> None:
     """Alternate between all pages, and print the medians with their ratios."""
+    require_packages("nginx", "postgresql", "redis-server")
     with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
         project = stack.enter_context(generated(ALL_ON))

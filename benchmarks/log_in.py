@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from tests.support.accounts import Mailbox, Person, count_checked, send_parallel
 from tests.support.baking import ALL_OFF, ALL_ON, Answers, production, run
 from tests.support.cluster import proxy
@@ -356,6 +356,7 @@ def main(words: list[str]) -> None:
 
     Arguments select kinds of project.
     """
+    require_packages("nginx", "postgresql")
     rows: list[list[object]] = []
     failed = False
     for kind, answers in KINDS.items():

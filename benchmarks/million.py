@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from tests.support.baking import WITH_GALLERY, production, run
 from tests.support.growth import FILL
 from tests.support.postgresql import running_postgresql
@@ -135,6 +135,7 @@ print(json.dumps([len(photos), 1000 * seconds, queries, worker]))
 
 def main() -> None:
     """Print how the pages grow, and what the deletions and a rotation of keys cost."""
+    require_packages("postgresql")
     with (
         generated(WITH_GALLERY | {"auth_app": True}) as project,
         running_postgresql() as server,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from benchmarks import generated, print_table
+from benchmarks import generated, print_table, require_packages
 from benchmarks.attack import answer_status, describe
 from tests.support.accounts import Mailbox
 from tests.support.baking import ALL_ON
@@ -258,6 +258,7 @@ CASES = [
 
 def main() -> None:
     """Print the table, and fail if a figure is out of its bounds."""
+    require_packages("nginx", "postgresql")
     rows: list[list[object]] = []
     failed = False
     for case in CASES:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import print_table
+from benchmarks import print_table, require_packages
 from tests.support.baking import ROOT, clean_environment, production, run
 from tests.support.live import HANG_SECONDS
 from tests.support.postgresql import running_postgresql
@@ -174,6 +174,7 @@ def measure(name: str, folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Measure both in turn, and print the best of each."""
+    require_packages("postgresql")
     best: dict[str, list[tuple[float, float]]] = {name: [] for name in BACKENDS}
     for _ in range(ROUNDS):
         for name in BACKENDS:

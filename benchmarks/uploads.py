@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 
-from benchmarks import print_table
+from benchmarks import print_table, require_packages
 from benchmarks.faults import PEOPLE, log_in, served
 from benchmarks.image_processing import pillow_alone
 from tests.support.images import encode, landscape
@@ -54,6 +54,7 @@ def decode_until(deadline: float, number: int) -> int:
 
 def main() -> None:
     """Alternate between both, and print the medians with their ratio."""
+    require_packages("nginx", "postgresql", "redis-server")
     uploads, alone = [], []
     cores = os.cpu_count() or 1
     with (

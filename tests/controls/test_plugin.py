@@ -76,7 +76,7 @@ def test_suite_of_the_package_runs_with_own_tests(
     assert result.status == 0, result.output
     evidence = result.whole
     assert evidence
-    assert (evidence["schema_version"], evidence["result"]) == (3, "green")
+    assert (evidence["schema_version"], evidence["result"]) == (4, "green")
     assert evidence["release"] == "1.0.0"
     assert evidence["totals"]["passed"] == 5
     rows = {row["id"]: row for row in evidence["controls"]}

@@ -1,9 +1,8 @@
 """The page of many projects: each problem of a file has its sentence, and no other."""
 
-import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from secure_django.advisories import Record
 from secure_django.fleet.page import make_row, render
 from secure_django.fleet.problems import (
-    SCHEMA,
     Expected,
     Kind,
     Problem,
@@ -20,10 +18,9 @@ from secure_django.fleet.problems import (
     digests_of_release,
     find_problems,
 )
+from tests.fleet.clean import CLEAN, CONTROL, HASHES, NOW, write_project
 
-HASHES = {"pyproject.toml": "1" * 64, "src/secure_django/csv.py": "2" * 64}
 INSTALLED = digest_list({"csv.py": "2" * 64})
-NOW = datetime.now(UTC)
 ADVISORY: Record = {
     "id": "GHSA-2222-3333-4444",
     "summary": "The place of a photo is kept",
@@ -40,34 +37,17 @@ ADVISORY: Record = {
     ],
 }
 EXPECTED = Expected(
+    now=NOW,
     since=NOW - timedelta(days=31),
     release="1.0.1",
     advisories=[ADVISORY],
     digests={"1.0.1": digests_of_release(HASHES), "1.0.2": {"other"}},
     required={"V1.1.1"},
 )
-CONTROL = {
-    "id": "V1.1.1",
-    "level": 1,
-    "state": "shown",
-    "tests": {"tests/test_shop.py::test_login": "passed"},
-}
-CLEAN: dict[str, Any] = {
-    "schema_version": SCHEMA,
-    "package": "1.0.1+vendored",
-    "package_sha256": digest_list(HASHES),
-    "commit": "5af3e0a61d0c58ac81c24b5b77e1d29a54b1f9c3",
-    "time": NOW.isoformat(),
-    "complete": True,
-    "result": "green",
-    "failed": [],
-    "left_out": {},
-    "exempt": {},
-    "guard": {},
-    "accepted": {"scans/suppressions.xml": 0},
-    "controls": [CONTROL],
-}
+SHA256 = "secure-django-1.0.1.sha256"
 TEST = "tests/test_shop.py::test_price"
+RED = {"result": "red"}
+ONE_FAILED = {"passed": 211, "failed": 1}
 OLD = NOW - timedelta(days=40)
 
 
@@ -90,20 +70,23 @@ def test_clean_evidence_has_no_problem() -> None:
         ),
         ({"package": "1.0.3"}, "no list of hashes was given for 1.0.3"),
         ({"package": "1.0.1rc1"}, "1.0.1rc1 is no version such as 1.0.1, so no"),
+        ({"upstream_release": "main"}, "has code between two releases, and 1.0.1 is"),
         ({"commit": f"{CLEAN['commit']}-dirty"}, "files were changed after the commit"),
         ({"commit": None}, "it names no commit"),
         ({"complete": False, "result": "red"}, "some of the tests ran, not all"),
         ({"time": OLD.isoformat()}, "older than "),
-        ({"controls": [CONTROL | {"state": "red"}]}, "V1.1.1 red"),
-        ({"controls": [CONTROL | {"state": "not shown"}]}, "V1.1.1 not shown"),
+        ({"controls": [CONTROL | {"state": "red"}]} | RED, "V1.1.1 red"),
+        ({"controls": [CONTROL | {"state": "not shown"}]} | RED, "V1.1.1 not shown"),
         ({"controls": []}, "V1.1.1 not listed"),
-        ({"failed": [TEST], "result": "red"}, f"{TEST} failed, which shows no control"),
+        (
+            {"failed": [TEST], "totals": ONE_FAILED} | RED,
+            f"{TEST} failed, which shows no control",
+        ),
         ({"result": "red"}, "the run is red"),
         ({"left_out": {"emails": "none are sent"}}, "emails is left out: none are"),
         ({"exempt": {"member.email": "of staff"}}, "member.email is exempt: of staff"),
         ({"guard": {"rules": ["csrf"]}}, "the guard has rules = ['csrf']"),
         ({"accepted": {"x.xml": 2}}, "x.xml accepts 2 findings"),
-        ({"schema_version": 2}, "its evidence has the form 2"),
     ],
 )
 def test_each_problem_has_its_sentence(changes: dict[str, Any], sentence: str) -> None:
@@ -114,7 +97,8 @@ def test_each_problem_has_its_sentence(changes: dict[str, Any], sentence: str) -
 def test_failing_test_is_named_beside_a_red_control() -> None:
     red = CONTROL | {"state": "red", "tests": {"tests/test_shop.py::test_login": "x"}}
     failed = [TEST, "tests/test_shop.py::test_login"]
-    found = texts(controls=[red], failed=failed, result="red")
+    totals = {"passed": 211, "failed": 2}
+    found = texts(controls=[red], failed=failed, result="red", totals=totals)
     assert found == ["V1.1.1 red", f"{TEST} failed, which shows no control"]
 
 
@@ -126,10 +110,20 @@ def test_partial_run_is_not_a_hundred_controls_that_are_not_shown() -> None:
 
 def test_project_behind_a_fix_and_a_release_is_both() -> None:
     expected = EXPECTED._replace(digests={})
-    assert texts(expected, package="1.0.0+vendored") == [
+    old = {"upstream_release": "1.0.0", "fixes": []}
+    assert texts(expected, **old) == [
         "GHSA-2222-3333-4444 is open: The place of a photo is kept; fixed in 1.0.1",
-        "has 1.0.0+vendored, and 1.0.1 is expected",
+        "has 1.0.0, and 1.0.1 is expected",
     ]
+
+
+def test_number_of_a_fork_hides_neither_an_advisory_nor_a_release() -> None:
+    expected = EXPECTED._replace(digests={})
+    fork = {"package": "3.0.0+vendored", "upstream_release": "1.0.0"}
+    assert len(texts(expected, **fork, fixes=[])) == 2
+    # It has taken the fix alone.
+    [text] = texts(expected, **fork)
+    assert text == "has 1.0.0, and 1.0.1 is expected"
 
 
 def test_decisions_of_a_team_come_last_and_are_no_failure() -> None:
@@ -154,11 +148,9 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_program_reads_a_folder_for_each_project(tmp_path: Path) -> None:
-    for name, file in (("a", "controls.json"), ("b", "controls-partial.json")):
-        folder = tmp_path / "evidence" / "museum" / name
-        folder.mkdir(parents=True)
-        evidence = CLEAN | {"complete": name == "a"}
-        (folder / file).write_text(json.dumps(evidence), encoding="utf-8")
+    write_project(tmp_path, "museum/a")
+    part = write_project(tmp_path, "museum/b", complete=False, commit="b" * 40)
+    part.rename(part.with_name("controls-partial.json"))
     (tmp_path / "evidence" / "museum" / "c").mkdir()
     outcome = run(tmp_path)
     names = [line.split()[0] for line in outcome.stdout.splitlines()]
@@ -175,15 +167,21 @@ def test_program_reads_a_folder_for_each_project(tmp_path: Path) -> None:
         ("--hashes=list", "", "name it secure-django-1.0.1.sha256"),
         ("--release=newest", "", "newest is no version such as 1.0.1"),
         ("--days=31", "", "evidence has no folder of a project"),
+        (f"--days={'9' * 12}", "", "cannot be compared"),
+        ("--advisories=list", "[" * 200_000, "list: it is nested more than 50 times"),
+        (f"--hashes={SHA256}", "", f"{SHA256} is damaged: it is empty"),
+        (f"--hashes={SHA256}", "x", f"{SHA256} is damaged: line 1 is x"),
+        (f"--hashes={SHA256}", "\0\x1b", f"{SHA256} is damaged: line 1 is \\x00"),
     ],
 )
 def test_program_says_what_it_cannot_compare(
     option: str, text: str, sentence: str, tmp_path: Path
 ) -> None:
     (tmp_path / "evidence").mkdir()
-    if "--days" not in option:
+    if option != "--days=31":
         (tmp_path / "evidence" / "site").mkdir()
-    (tmp_path / "list").write_text(text, encoding="utf-8")
+    for name in ("list", SHA256):
+        (tmp_path / name).write_text(text, encoding="utf-8")
     outcome = run(tmp_path, option)
     assert outcome.returncode == 1
     assert sentence in outcome.stderr

@@ -57,15 +57,17 @@ MISSING = "museum/shells-admin"
 # A requirement of level 1, with one test or more in every project.
 CONTROL = "V3.3.1"
 
+ONE_FAILED = {"passed": 1000, "failed": 1}
 # What their files have.
 CHANGES: dict[str, Evidence] = {
-    VULNERABLE: {"package": "1.0.1+vendored"},
-    BEHIND: {"package": "1.0.0+vendored"},
+    VULNERABLE: {"package": "1.0.1+vendored", "upstream_release": "1.0.1", "fixes": []},
+    BEHIND: {"package": "1.0.0+vendored", "upstream_release": "1.0.0"},
     EDITED: {"package_sha256": "0" * 64},
     UNMARKED: {
         "result": "red",
         "exit_status": 1,
         "failed": ["tests/test_shop.py::test_price"],
+        "totals": ONE_FAILED,
     },
     PARTIAL: {"complete": False},
     LEFT_OUT: {"left_out": {"test_texts_are_limited": "the archive has long texts"}},
@@ -78,16 +80,37 @@ def green(evidence: Evidence) -> Evidence:
     for control in copied["controls"]:
         if control["state"] in {"red", "not shown"}:
             control["state"] = "shown"
-    return copied | {"result": "green", "exit_status": 0, "failed": []}
+            control["tests"] = dict.fromkeys(control["tests"], "passed")
+    return copied | {
+        "result": "green",
+        "exit_status": 0,
+        "failed": [],
+        "totals": {"passed": 1000},
+        "did_not_run": {},
+        "problems": [],
+    }
+
+
+def of_folder(evidence: Evidence, folder: Path) -> Evidence:
+    """Return evidence about the project of a folder."""
+    commit = sha1(folder.name.encode(), usedforsecurity=False).hexdigest()
+    return evidence | {"project": folder.name, "commit": commit}
 
 
 def vary(evidence: Evidence, name: str, number: int) -> Evidence:
     """Return the evidence of one of the fifty projects, derived from a real one."""
-    varied = green(evidence) | {"package_sha256": digest_list(HASHES)}
+    varied = green(evidence) | {
+        "package_sha256": digest_list(HASHES),
+        "upstream_release": "1.0.2",
+        "fixes": ["GHSA-2222-3333-4444"],
+        "ci_run": None,
+    }
     age = timedelta(hours=5 * number)
     (control,) = (it for it in varied["controls"] if it["id"] == CONTROL)
     if name == RED:
-        varied |= {"result": "red", "exit_status": 1, "failed": [*control["tests"]]}
+        failed = [*control["tests"]]
+        varied |= {"result": "red", "exit_status": 1, "failed": failed}
+        varied["totals"] = {"passed": 1000, "failed": len(failed)}
         control["state"] = "red"
     if name == SKIPPED_CONTROL:
         varied |= {"result": "red", "exit_status": 1}

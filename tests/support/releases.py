@@ -137,7 +137,14 @@ def publish(template: Path) -> None:
 
 
 def set_version(template: Path, version: str) -> None:
-    """Give the template and its package another version."""
+    """Give the template and its package another version, as in a release."""
+    renumber(template, version)
+    release = template / "src" / "secure_django" / "fixes" / "release.txt"
+    release.write_text(f"{version}\n", encoding="utf-8", newline="\n")
+
+
+def renumber(template: Path, version: str) -> None:
+    """Give the template and its package another version, as a fork does."""
     numbers = {
         "cookiecutter.json": r'(?<="_version": ")[\d.]+',
         "pyproject.toml": r'(?m)(?<=^version = ")[\d.]+',

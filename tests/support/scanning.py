@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+import trustme
 
 from tests.support.baking import clean_environment
 
@@ -101,6 +104,7 @@ class Advisories:
     """
 
     url: str
+    authority: str  # the file that TLS of this server is checked by
     own: list[dict[str, Any]] = field(default_factory=list)
     vulnerable: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -108,7 +112,11 @@ class Advisories:
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables that name this server."""
-        return {"OSV_URL": self.url, "ADVISORIES_URL": f"{self.url}advisories.json"}
+        return {
+            "OSV_URL": self.url,
+            "ADVISORIES_URL": f"{self.url}advisories.json",
+            "SSL_CERT_FILE": self.authority,
+        }
 
     def answer(self, queries: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the advisories for each query, as OSV's /v1/querybatch does."""
@@ -147,9 +155,14 @@ def serve_advisories() -> Iterator[Advisories]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    advisories = Advisories(f"http://127.0.0.1:{server.server_port}/")
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield advisories
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with authority.cert_pem.tempfile() as file:
+        advisories = Advisories(f"https://127.0.0.1:{server.server_port}/", file)
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield advisories
     server.shutdown()
     server.server_close()
 

@@ -1,4 +1,8 @@
-"""A rehearsal of docs/security-releases.md: a fix reaches projects of three kinds."""
+"""A rehearsal of docs/security-releases.md: a fix reaches projects of each kind.
+
+Those have the package in vendor/ or from an index, or come from a fork with numbers of
+its own, which merges the release or takes the commit of the fix alone.
+"""
 
 import json
 import os
@@ -13,7 +17,14 @@ import pytest
 
 from tests.support.baking import ALL_OFF, ALL_ON, ROOT, Answers, bake, commit, run
 from tests.support.index import Built, serve
-from tests.support.releases import REPOSITORY, VENDOR, set_version
+from tests.support.releases import (
+    REPOSITORY,
+    SERVER,
+    URL,
+    VENDOR,
+    renumber,
+    set_version,
+)
 from tests.support.releasing import add_patch_release, first_section
 from tests.support.scanning import Advisories, serve_advisories
 from tests.support.updating import Machine, package_of
@@ -27,6 +38,8 @@ pytestmark = [
 GUIDE = (ROOT / "docs" / "security-releases.md").read_text(encoding="utf-8")
 FIXED_FILE = "src/secure_django/photos/images.py"
 FIX = "\n# A made-up fix of the image code.\n"
+ADVISORY = "GHSA-2222-3333-4444"
+FIXES = "src/secure_django/fixes"
 # Cookiecutter in this environment instead of a download.
 UV = """\
 #!/bin/bash
@@ -44,6 +57,17 @@ folder.mkdir(parents=True, exist_ok=True)
 print(*audit_packages(folder), sep="\\n")
 """
 
+AUDIT_OWN = """\
+from secure_django.scans.own_package import audit_own_package, find_sources
+for source in find_sources():
+    print(*audit_own_package(source, ()).values(), sep="\\n")
+"""
+FORK = "museum-django"
+LOCK = """\
+[[package]]
+name = "secure-django"
+version = "{version}+vendored"
+"""
 UPDATE = "from secure_django.commands.template_update import main; main('', [])"
 
 
@@ -52,6 +76,8 @@ class Release(NamedTuple):
 
     repositories: Path
     at_old: Path
+    origin: Path
+    fix: str  # the commit
     number: str
     old_number: str
     url: str  # of an index with both
@@ -85,15 +111,21 @@ def release(
     folder = tmp_path_factory.mktemp("security")
     origin = shutil.copytree(template, folder / "repositories" / REPOSITORY)
     old_number, _, _ = first_section(origin)
+    set_version(origin, old_number)
     commit(origin, "Release")
     run(origin, "git", "tag", f"v{old_number}")
     at_old = shutil.copytree(origin, folder / "old")
     old_wheel = build_wheel(at_old, folder / "old-wheel")
-    number = add_patch_release(origin)
-    set_version(origin, number)
     text = (origin / FIXED_FILE).read_text(encoding="utf-8")
     (origin / FIXED_FILE).write_text(f"{text}{FIX}", encoding="utf-8", newline="\n")
-    commit(origin, "Fix")
+    (origin / FIXES / f"{ADVISORY}.txt").write_text("The code.\n", encoding="utf-8")
+    commit(origin, "Fix the image code")
+    fix = run(origin, "git", "rev-parse", "HEAD").strip()
+    number = add_patch_release(origin)
+    set_version(origin, number)
+    advisories = json.dumps([list_advisory(number)])
+    (origin / "advisories.json").write_text(advisories, encoding="utf-8")
+    commit(origin, f"Release {number}")
     run(origin, "git", "tag", f"v{number}")
     wheel = build_wheel(origin, folder / "wheel")
     wheels = [
@@ -102,7 +134,16 @@ def release(
     ]
     with serve(wheels) as index, serve_advisories() as osv:
         osv.own.append(list_advisory(number))
-        yield Release(origin.parent, at_old, number, old_number, index, osv)
+        yield Release(
+            repositories=origin.parent,
+            at_old=at_old,
+            origin=origin,
+            fix=fix,
+            number=number,
+            old_number=old_number,
+            url=index,
+            osv=osv,
+        )
 
 
 def use_real_uv(machine: Machine) -> None:
@@ -148,7 +189,8 @@ def test_fix_is_taken_by_one_command(
     [advice] = re.findall(r"run `uv run poe package (.+)`$", before)
     assert advice == f"update {release.number}"
     run(site, *command, *advice.split(), **environment)
-    assert audit(site, release, release.at_old) == ""
+    installed = site / VENDOR if source == "vendor" else release.origin
+    assert audit(site, release, installed) == ""
     run(site, "git", "add", "--all")
     names = run(site, "git", "diff", "--cached", "--name-only")
     changed = set(names.splitlines())
@@ -161,6 +203,8 @@ def test_fix_is_taken_by_one_command(
         f"{VENDOR}.sha256",
         f"{VENDOR}/pyproject.toml",
         f"{VENDOR}/{FIXED_FILE}",
+        f"{VENDOR}/{FIXES}/{ADVISORY}.txt",
+        f"{VENDOR}/{FIXES}/release.txt",
         f"{VENDOR}/src/secure_django/controls/release.json",
     }
     commit(site, "Take the fix")
@@ -175,6 +219,76 @@ def test_fix_is_taken_by_one_command(
     output = machine.run(site, sys.executable, "-c", UPDATE)
     assert f"Merged v{release.number} over v{release.old_number}." in output
     assert "Conflicts" not in output
+
+
+def fork_template(release: Release, folder: Path, number: str) -> Path:
+    """Fork the old release under a number of its own, beside the template."""
+    repositories = folder / "repositories"
+    shutil.copytree(release.repositories, repositories, symlinks=True)
+    fork = repositories / FORK
+    clone = ("git", "clone", "--quiet", "--branch", f"v{release.old_number}")
+    run(folder, *clone, str(repositories / REPOSITORY), str(fork))
+    prompts = fork / "cookiecutter.json"
+    text = prompts.read_text(encoding="utf-8")
+    named = text.replace(f'"{URL}"', f'"{SERVER}/{FORK}"')
+    prompts.write_text(named, encoding="utf-8", newline="\n")
+    tag_fork(fork, number)
+    return fork
+
+
+def tag_fork(fork: Path, number: str) -> None:
+    """Release what the fork has."""
+    renumber(fork, number)
+    commit(fork, f"Release {number}")
+    run(fork, "git", "tag", f"v{number}")
+
+
+def audit_fork(site: Path, machine: Machine, number: str) -> str:
+    """Return what the audit of a project finds, which has a release of the fork."""
+    lock = LOCK.format(version=number)
+    (site / "uv.lock").write_text(lock, encoding="utf-8")
+    environment = machine.environment | package_of(site)
+    own = (sys.executable, "-c", AUDIT_OWN)
+    return run(site, *own, ADVISORIES_URL="", **environment).strip()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [("merge", "--quiet", "-X", "ours", "v{number}"), ("cherry-pick", "{fix}")],
+    ids=["merge", "cherry-pick"],
+)
+def test_fix_reaches_projects_of_a_fork_with_its_own_numbers(
+    take: tuple[str, ...], release: Release, tmp_path: Path
+) -> None:
+    fork = fork_template(release, tmp_path, "3.0.0")
+    machine = Machine(tmp_path, fork.parent)
+    site = bake(fork, tmp_path, **ALL_OFF)
+    (site / "uv.lock").write_text(LOCK.format(version="3.0.0"), encoding="utf-8")
+    commit(site, "Start")
+    # The fork says nothing yet. Its project asks where the fork comes from, too.
+    before = audit_fork(site, machine, "3.0.0")
+    assert before.startswith(f"uv.lock: secure-django 3.0.0+vendored: {ADVISORY} ")
+    assert before.endswith(
+        f"fixed in {release.number}: take a release of {SERVER}/{FORK} that has the fix"
+    )
+    words = [word.format(number=release.number, fix=release.fix) for word in take]
+    machine.run(fork, "git", *words)
+    tag_fork(fork, "3.0.1")
+    # That the fork has it, does not end the advisory of a project without it.
+    assert {*audit_fork(site, machine, "3.0.0").splitlines()} - {""} == {before}
+    commit(site, "Lock")
+    command = (sys.executable, "-m", "secure_django.commands.source", "update", "3.0.1")
+    run(site, *command, **machine.environment | package_of(site))
+    assert FIX in (site / VENDOR / FIXED_FILE).read_text(encoding="utf-8")
+    assert audit_fork(site, machine, "3.0.1") == ""
+
+
+def test_tag_of_a_fix_carries_its_advisory(release: Release) -> None:
+    show = ("git", "show", f"v{release.number}:advisories.json")
+    [advisory] = json.loads(run(release.origin, *show))
+    assert advisory["id"] == ADVISORY
+    files = run(release.origin, "git", "show", "--format=", "--name-only", release.fix)
+    assert set(files.split()) == {FIXED_FILE, f"{FIXES}/{ADVISORY}.txt"}
 
 
 def test_release_of_another_minor_version_needs_the_template(

@@ -22,6 +22,7 @@ from benchmarks.size import (
     count,
     measure_density,
 )
+from secure_django.advisories import FIXES, MAIN, RELEASE, UPSTREAM
 from tests.support.baking import (
     ALL_ON,
     DEFAULTS,
@@ -33,6 +34,7 @@ from tests.support.baking import (
     bake,
 )
 from tests.support.readme import draw_contracts
+from tests.support.releasing import first_section
 
 REPOSITORY = "https://github.com/org/secure-django"
 if PROMPTS["_repository"] != REPOSITORY:
@@ -55,10 +57,21 @@ MOST_WORDS = 900
 GENERATION = (ROOT / "docs" / "generation.md").read_text(encoding="utf-8")
 
 
+def test_forks_ask_this_repository_for_advisories() -> None:
+    assert UPSTREAM == REPOSITORY
+
+
 def test_defaults_are_what_the_tests_answer() -> None:
     assert {
         key: value for key, value in PROMPTS.items() if not key.startswith("_")
     } == DEFAULTS
+
+
+def test_copy_says_the_release_of_a_commit() -> None:
+    """Between two releases, code of the next one may be there."""
+    number, date, _ = first_section(ROOT)
+    text = (FIXES / RELEASE).read_text(encoding="utf-8")
+    assert text == f"{MAIN if date == 'unreleased' else number}\n"
 
 
 def test_guide_shows_the_real_prompts_and_summary(

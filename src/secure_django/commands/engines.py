@@ -18,8 +18,13 @@ from pathlib import Path
 
 from django.conf import settings
 
-from secure_django.commands.programs import NotRun, check_project, run
-from secure_django.commands.template_update import read_record
+from secure_django.commands.programs import (
+    SAFE_PROTOCOLS,
+    NotRun,
+    check_project,
+    run,
+)
+from secure_django.commands.record import require_record
 
 # The tests that need an app: without it, the project has nothing to test.
 APPS = {
@@ -71,11 +76,12 @@ markers =
 def main(*arguments: str) -> int:
     """Return pytest's exit code, or end with the reason why nothing ran."""
     check_project()
-    record = read_record()
+    record = require_record()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         clone = Path(temporary).resolve() / "secure-django"
         try:
-            run("git", "clone", "--quiet", "--", record["template"], str(clone))
+            command = ("git", "clone", "--quiet", "--", record["template"])
+            run(*command, str(clone), GIT_ALLOW_PROTOCOL=SAFE_PROTOCOLS)
             commit = choose_commit(record["commit"])
             run("git", "-C", str(clone), "checkout", "--quiet", "--detach", commit)
         except NotRun as reason:

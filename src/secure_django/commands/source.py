@@ -25,7 +25,8 @@ from secure_django.commands.pins import (
     url_problem,
 )
 from secure_django.commands.programs import NotRun, check_project, run
-from secure_django.commands.template_update import clone_template, read_record
+from secure_django.commands.record import read_record
+from secure_django.commands.template_update import clone_template
 
 METADATA = Path("pyproject.toml")
 VENDOR = Path("vendor/secure-django")

@@ -6,23 +6,24 @@ update.py does the merge. With `patch`, it keeps this project's changes of
 vendor/secure-django in a patch instead of refusing them.
 """
 
-import json
 import re
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
-from typing import Any
 
-from secure_django.commands.programs import NotRun, check_project, run
-
-RECORD = Path(".cruft.json")
+from secure_django.commands.programs import (
+    SAFE_PROTOCOLS,
+    NotRun,
+    check_project,
+    run,
+)
+from secure_django.commands.record import require_record
 
 
 def main(wanted: str, answers: list[str], patch: bool = False) -> None:
     """Run update.py of the release, whose exit code is that of this command."""
     check_project()
-    record = read_record()
+    record = require_record()
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             release = clone_template(folder, record["template"], wanted)
@@ -39,22 +40,10 @@ def main(wanted: str, answers: list[str], patch: bool = False) -> None:
     sys.exit(update.returncode)
 
 
-def read_record() -> dict[str, Any]:
-    """Return where the project comes from, or end with a sentence."""
-    try:
-        record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
-        record["template"], record["commit"]
-    except (OSError, ValueError, KeyError):
-        sys.exit(
-            f"{RECORD} is missing or damaged."
-            " It records the template, the release and the answers: restore it."
-        )
-    return record
-
-
 def clone_template(folder: str, template: str, wanted: str) -> str:
     """Clone the template into a folder, at a release; return its tag or commit."""
-    run("git", "clone", "--quiet", "--", template, folder)
+    clone = ("git", "clone", "--quiet", "--", template, folder)
+    run(*clone, GIT_ALLOW_PROTOCOL=SAFE_PROTOCOLS)
     release = find_release(folder, wanted)
     run("git", "-C", folder, "checkout", "--quiet", "--detach", release)
     return release

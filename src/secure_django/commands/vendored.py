@@ -12,18 +12,22 @@ place of the text that a review has seen.
 """
 
 import hashlib
-import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from secure_django.commands.programs import NotRun, run
+from secure_django.commands.record import RECORD, read_record
+from secure_django.untrusted import UnreadableError, printable, read_file
 
 VENDOR = "vendor/secure-django"
 HASHES = "vendor/secure-django.sha256"
-RECORD = ".cruft.json"
 SOURCE = "src/secure_django/"
+# As sha256sum writes it, which marks binary files with an asterisk.
+LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>\S.*)")
 # What Python and desktops leave in folders.
 LEFTOVERS = {"__pycache__", ".DS_Store"}
 # As scans/bytecode.py of a project has them.
@@ -55,11 +59,25 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def read_hashes(path: Path) -> dict[str, str]:
-    """Return the hashes of a list in the format of sha256sum."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
-    # sha256sum marks binary files with an asterisk.
-    return {name.removeprefix("*"): sha256 for sha256, name in pairs}
+    """Return the hashes of a list in the format of sha256sum.
+
+    Raise UnreadableError, with the name of the file, if it has another form.
+    """
+    try:
+        lines = read_file(path).splitlines()
+    except UnreadableError as error:
+        raise UnreadableError(f"{path.name} is damaged: {error}") from error
+    hashes = {}
+    for number, line in enumerate(lines, start=1):
+        match = LINE.fullmatch(line)
+        if match is None or match["name"] in hashes:
+            what = printable(line, 40) or "an empty line"
+            message = f"{path.name} is damaged: line {number} is {what}"
+            raise UnreadableError(message)
+        hashes[match["name"]] = match["sha256"]
+    if not hashes:
+        raise UnreadableError(f"{path.name} is damaged: it is empty")
+    return hashes
 
 
 def compare(
@@ -86,7 +104,7 @@ def find_problems(root: Path) -> list[str]:
     Without vendor/, the package is from an index: uv.lock has its hash.
     """
     problems = [
-        f"{name} is compiled code in Git: run `git rm --cached` on it"
+        f"{printable(name)} is compiled code in Git: run `git rm --cached` on it"
         for name in compiled_names(root)
     ]
     if (root / VENDOR).is_dir():
@@ -110,11 +128,14 @@ def is_compiled(name: str) -> bool:
 def compare_copies(root: Path) -> list[str]:
     vendor = root / VENDOR
     hashes = root / HASHES
-    if not hashes.is_file():
+    if not os.path.lexists(hashes):
         return [f"{HASHES} is missing"]
-    released = read_hashes(hashes)
+    try:
+        released = read_hashes(hashes)
+        recorded = read_recorded_hash(root)
+    except (UnreadableError, NotRun) as error:
+        return [str(error)]
     problems = list(compare(released, hash_files(vendor), VENDOR))
-    recorded = read_recorded_hash(root / RECORD)
     if recorded and recorded != digest(hashes):
         problems.append(f"{HASHES} is not the list that {RECORD} records")
     installed = find_installed()
@@ -129,12 +150,11 @@ def compare_copies(root: Path) -> list[str]:
     return problems
 
 
-def read_recorded_hash(record: Path) -> str:
+def read_recorded_hash(root: Path) -> str:
     """Return the hash of the list that was generated, if the project records one."""
-    if not record.is_file():
+    if not os.path.lexists(root / RECORD):
         return ""
-    values = json.loads(record.read_text(encoding="utf-8"))
-    return str(values.get("generated", {}).get("package", ""))
+    return str(read_record(root).get("generated", {}).get("package", ""))
 
 
 def main() -> int:

@@ -36,6 +36,7 @@ from django.utils.functional import Promise
 from secure_django import conf
 from secure_django.conf.environment import Environment
 from secure_django.conf.testing import example_values
+from secure_django.untrusted import UnreadableError, read_file
 
 SETTINGS = "config.settings"
 LOCK = "settings.lock"
@@ -231,6 +232,24 @@ def read_arguments(arguments: list[str]) -> Namespace:
     return options
 
 
+def read_lock(lock: Path, command: str) -> str:
+    """Return the text of the file, nothing if there is none, or end with a sentence."""
+    if not os.path.lexists(lock):
+        return ""
+    try:
+        return read_file(lock)
+    except UnreadableError as error:
+        sys.exit(f"{LOCK} is damaged: {error}. Run `{command}`, and commit it.")
+
+
+def write_lock(lock: Path, text: str) -> None:
+    """Write the file, or end with a sentence."""
+    try:
+        lock.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        sys.exit(f"{LOCK} cannot be written: {error.strerror}. Remove what is there.")
+
+
 def main(arguments: list[str]) -> int:
     options = read_arguments(arguments)
     root = Path.cwd()
@@ -245,9 +264,9 @@ def main(arguments: list[str]) -> int:
         print("Run this in the project's folder.", file=sys.stderr)
         return 1
     if not options.check:
-        lock.write_text(text, encoding="utf-8", newline="\n")
+        write_lock(lock, text)
         return 0
-    committed = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    committed = read_lock(lock, command)
     if committed == text:
         return 0
     difference = unified_diff(

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from pytest_django.plugin import blocking_manager_key
 
+from secure_django.advisories import read_contents
 from secure_django.commands.vendored import VENDOR, find_installed, hash_files
 from secure_django.controls.collected import collected_tests, is_worker
 from secure_django.controls.command_line import is_selection
@@ -33,7 +34,8 @@ from secure_django.controls.outcomes import (
 )
 from secure_django.controls.project import Project, name_of, read_project
 from secure_django.controls.release import Release, read_release
-from secure_django.fleet.problems import SCHEMA, digest_list
+from secure_django.fleet.forms import SCHEMA, STATES
+from secure_django.fleet.problems import digest_list
 from secure_django.guard.config import kind_of, read_tables
 
 # A control, its level, its category of the OWASP Top 10, what it requires, its state
@@ -52,15 +54,6 @@ XML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EVIDENCE = pytest.StashKey[dict[str, Any]]()
 BY_RELEASE = "shown by the release"
 LEFT_OUT = "left out"
-STATES = (
-    "shown",
-    BY_RELEASE,
-    "red",
-    "not shown",
-    LEFT_OUT,
-    "not provided",
-    "not applicable",
-)
 ADVICE = (
     "Each test of secure-django must run, or stand with its reason in"
     " [tool.secure-django.left-out] of pyproject.toml."
@@ -226,6 +219,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     collected = collected_tests(config)
     project = read_project(settings.BASE_DIR)
     release = read_release()
+    contents = read_contents()
     outcomes = Outcomes(config.pluginmanager.get_plugin("terminalreporter"), collected)
     outcomes.add_left_out(project.left_out)
     controls = Controls(outcomes, project, release).list_all()
@@ -255,6 +249,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         "template_release": project.release,
         "package": version("secure-django"),
         "package_sha256": hash_package(project.root),
+        "upstream_release": contents.release,
+        "fixes": sorted(contents.fixes),
         "commit": commit(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "ci_run": os.environ.get("CI_RUN_URL"),

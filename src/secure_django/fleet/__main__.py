@@ -4,24 +4,24 @@ The exit code is 1 if a project has a problem, other than what its team left out
 """
 
 import argparse
-import json
 import re
 import sys
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from secure_django.advisories import parse_version, read_advisories
+from secure_django.advisories import Record, parse_version, read_advisories
 from secure_django.commands.vendored import read_hashes
 from secure_django.fleet.page import Row, make_row, render
 from secure_django.fleet.problems import (
-    SCHEMA,
-    Evidence,
     Expected,
+    Problem,
     digests_of_release,
     find_problems,
 )
+from secure_django.fleet.reading import Project, read_projects
+from secure_django.untrusted import UnreadableError, printable, read_file
 
-FILES = ("controls.json", "controls-partial.json")
 LIST = re.compile(r"secure-django-(\d+\.\d+\.\d+)\.sha256")
 
 
@@ -31,7 +31,11 @@ def parse_arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("folder", type=Path, help="has a folder for each project, with controls.json")
-    add("--release", default="", help="the oldest release that is fine, such as 1.0.1")
+    add(
+        "--release",
+        default="",
+        help="the oldest release that is fine, such as 1.0.1; forks have merged it",
+    )
     add("--days", type=int, default=31, help="how old a run may be: 31")
     add("--advisories", type=Path, help="advisories.json of the repository")
     add(
@@ -45,64 +49,54 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_projects(folder: Path) -> dict[str, Evidence | None]:
-    """Return the evidence of each project, by its path in the folder."""
-    folders = {path for path in folder.rglob("*") if path.is_dir()}
-    parents = {path.parent for path in folders}
-    projects = {}
-    for path in sorted(folders - parents):
-        projects[path.relative_to(folder).as_posix()] = read_evidence(path)
-    return projects
-
-
-def read_evidence(folder: Path) -> Evidence | None:
-    """Return the evidence of a whole run, or else of a part."""
-    for name in FILES:
-        file = folder / name
-        if file.is_file():
-            evidence: Evidence = json.loads(file.read_text(encoding="utf-8"))
-            return evidence
-    return None
-
-
 def read_digests(files: list[Path]) -> dict[str, set[str]]:
     """Return the hashes of releases, whose numbers are in the names of the files."""
-    digests = {}
+    digests: dict[str, set[str]] = defaultdict(set)
     for file in files:
         match = LIST.fullmatch(file.name)
         if match is None:
             sys.exit(f"{file.name}: name it secure-django-1.0.1.sha256, by its release")
-        digests[match[1]] = digests_of_release(read_hashes(file))
+        # A fork may have a release of the same number.
+        digests[match[1]] |= digests_of_release(read_hashes(file))
     return digests
 
 
-def read_expected(
-    arguments: argparse.Namespace, projects: dict[str, Evidence | None]
-) -> Expected:
+def read_list(file: Path | None) -> list[Record]:
+    """Return the advisories of a file."""
+    if file is None:
+        return []
+    try:
+        return read_advisories(read_file(file))
+    except UnreadableError as error:
+        raise UnreadableError(f"{file}: {error}") from error
+
+
+def read_expected(arguments: argparse.Namespace, projects: list[Project]) -> Expected:
     """Return what the arguments ask for."""
     if arguments.release:
         parse_version(arguments.release)
-    text = "[]"
-    if arguments.advisories:
-        text = arguments.advisories.read_text(encoding="utf-8")
+    now = datetime.now(UTC)
     return Expected(
-        since=datetime.now(UTC) - timedelta(days=arguments.days),
+        now=now,
+        since=now - timedelta(days=arguments.days),
         release=arguments.release,
-        advisories=read_advisories(text),
+        advisories=read_list(arguments.advisories),
         digests=read_digests(arguments.hashes),
         required=find_required(projects),
     )
 
 
-def find_required(projects: dict[str, Evidence | None]) -> set[str]:
-    """Return the requirements of level 1 that any project lists."""
-    return {
-        control["id"]
-        for evidence in projects.values()
-        if evidence and evidence.get("schema_version") == SCHEMA
-        for control in evidence["controls"]
-        if control["level"] == 1
-    }
+def find_required(projects: list[Project]) -> set[str]:
+    """Return the requirements of level 1 that half of the projects list, or more.
+
+    What one file invents is asked of no other project.
+    """
+    read = [project.evidence for project in projects if project.evidence]
+    counts: Counter[str] = Counter()
+    for evidence in read:
+        controls = evidence["controls"]
+        counts.update({it["id"] for it in controls if it["level"] == 1})
+    return {name for name, count in counts.items() if 2 * count >= len(read)}
 
 
 def compare_projects(arguments: argparse.Namespace) -> list[Row]:
@@ -111,22 +105,29 @@ def compare_projects(arguments: argparse.Namespace) -> list[Row]:
     if not projects:
         sys.exit(f"{arguments.folder} has no folder of a project.")
     expected = read_expected(arguments, projects)
-    rows = [
-        make_row(name, evidence, find_problems(evidence, expected))
-        for name, evidence in projects.items()
-    ]
-    return sorted(rows, key=lambda row: row.kind or 99)
+    rows = [compare_project(project, expected) for project in projects]
+    return sorted(rows, key=lambda row: (row.kind or 99, row.cells[0]))
+
+
+def compare_project(project: Project, expected: Expected) -> Row:
+    """Return the row of a project."""
+    problems: list[Problem] = [*project.problems]
+    if project.evidence:
+        problems += find_problems(project.evidence, expected)
+    return make_row(project.name, project.evidence, problems)
 
 
 def main() -> int:
     arguments = parse_arguments()
+    # A console that cannot show a character shows its code point.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         rows = compare_projects(arguments)
-    except (OSError, ValueError) as error:
-        sys.exit(f"The projects cannot be compared: {error}")
+        arguments.page.write_text(render(rows), encoding="utf-8")
+    except (OSError, OverflowError, ValueError) as error:
+        sys.exit(f"The projects cannot be compared: {printable(error)}")
     for row in rows:
         print(*filter(None, row.cells), ", ".join(row.texts), sep="  ")
-    arguments.page.write_text(render(rows), encoding="utf-8")
     return int(any(row.is_failure for row in rows))
 
 

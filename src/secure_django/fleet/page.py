@@ -3,7 +3,11 @@
 from html import escape
 from typing import NamedTuple
 
-from secure_django.fleet.problems import Evidence, Kind, Problem
+from secure_django.fleet.forms import Evidence
+from secure_django.fleet.problems import Kind, Problem
+from secure_django.untrusted import printable
+
+MOST_PROBLEMS = 50  # of a project, in its row
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -54,22 +58,37 @@ class Row(NamedTuple):
 
 
 def make_row(name: str, evidence: Evidence | None, problems: list[Problem]) -> Row:
-    """Return the row of a project, which may have no evidence or an older form."""
+    """Return the row of a project, whose evidence may be missing or damaged.
+
+    Its texts change neither a terminal nor other rows.
+    """
+    cells = [name, *describe_evidence(evidence)]
+    ordered = sorted(problems, key=lambda problem: problem.kind)
+    shown = [
+        problem._replace(text=printable(problem.text))
+        for problem in ordered[:MOST_PROBLEMS]
+    ]
+    more = ordered[MOST_PROBLEMS:]
+    if more:
+        shown.append(Problem(more[0].kind, f"{len(more)} more problems"))
+    return Row([*map(printable, cells)], shown)
+
+
+def describe_evidence(evidence: Evidence | None) -> list[str]:
+    """Return the cells between a name and its problems."""
     if evidence is None:
-        return Row([name, "", "", "", "", ""], problems)
-    states = [control["state"] for control in evidence.get("controls", [])]
+        return [""] * 5
+    states = [control["state"] for control in evidence["controls"]]
     shown = states.count("shown")
     by_release = states.count("shown by the release")
-    commit = evidence.get("commit") or ""
-    cells = [
-        name,
-        str(evidence.get("package", "")),
-        commit[:10] + commit[40:],
-        str(evidence.get("time", ""))[:10],
-        str(evidence.get("result", "")),
+    commit, dash, dirty = (evidence["commit"] or "").partition("-")
+    return [
+        evidence["package"],
+        commit[:10] + dash + dirty,
+        evidence["time"][:10],
+        evidence["result"],
         f"{shown} + {by_release}",
     ]
-    return Row(cells, problems)
 
 
 def describe(rows: list[Row]) -> str:

@@ -2,17 +2,23 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from secure_django.advisories import Record, find_advisories, parse_version
+from secure_django.advisories import (
+    MAIN,
+    Contents,
+    Record,
+    find_advisories,
+    parse_version,
+)
+from secure_django.fleet.forms import Evidence, find_contradictions
+from secure_django.untrusted import UnreadableError
 
-# The form of the file that secure_django.controls.evidence writes.
-SCHEMA = 3
 SOURCE = "src/secure_django/"
-
-type Evidence = dict[str, Any]
+# How far the clock of a runner may be ahead.
+AHEAD = timedelta(hours=1)
 
 
 class Kind(IntEnum):
@@ -20,7 +26,7 @@ class Kind(IntEnum):
 
     FIX = 1  # a vulnerability with an advisory
     EDITED = 2  # the package is not the release's
-    RED = 3  # a test or a control failed
+    RED = 3  # a test or a control failed, or the evidence is false
     UNKNOWN = 4  # the evidence does not show what was released
     RELEASE = 5  # another release is expected
     DECISION = 6  # what the team left out, with its reason
@@ -36,8 +42,9 @@ class Problem(NamedTuple):
 class Expected(NamedTuple):
     """What the evidence is compared with."""
 
+    now: datetime
     since: datetime
-    release: str  # the oldest that is fine; empty for any
+    release: str  # the oldest of the template that is fine; empty for any
     advisories: list[Record]
     digests: dict[str, set[str]]  # of the package's files, by releases
     required: set[str]  # the ids of controls
@@ -59,38 +66,35 @@ def digests_of_release(hashes: dict[str, str]) -> set[str]:
     return {digest_list(hashes), digest_list(installed)}
 
 
-def find_problems(evidence: Evidence | None, expected: Expected) -> list[Problem]:
-    """Return the problems of a project, the worst first."""
-    if evidence is None:
-        return [Problem(Kind.UNKNOWN, "no evidence")]
-    if evidence.get("schema_version") != SCHEMA:
-        text = f"its evidence has the form {evidence.get('schema_version')}"
-        text += f", and this program reads {SCHEMA}: take a newer release"
-        return [Problem(Kind.UNKNOWN, text)]
-    problems = [
+def find_problems(evidence: Evidence, expected: Expected) -> list[Problem]:
+    """Return the problems of a project whose evidence has the present form."""
+    return [
         *find_version_problems(evidence, expected),
         *find_red(evidence, expected.required),
+        *find_false(evidence, expected.now),
         *find_unknown(evidence, expected.since),
         *find_decisions(evidence),
     ]
-    return sorted(problems, key=lambda problem: problem.kind)
 
 
 def find_version_problems(evidence: Evidence, expected: Expected) -> Iterator[Problem]:
     """Yield what is wrong with the package that the tests ran with."""
-    version = evidence["package"]
-    try:
-        number = parse_version(version)
-    except ValueError as error:
-        yield Problem(Kind.UNKNOWN, f"{error}, so no advisory can be compared")
-        return
-    for advisory in find_advisories(expected.advisories, version):
+    release = evidence["upstream_release"]
+    contents = Contents(release, set(evidence["fixes"]))
+    for advisory in find_advisories(expected.advisories, contents):
         fixed = advisory.fixed or "no release"
         text = f"{advisory.name} is open: {advisory.summary}; fixed in {fixed}"
         yield Problem(Kind.FIX, text)
-    if expected.release and number < parse_version(expected.release):
-        text = f"has {version}, and {expected.release} is expected"
-        yield Problem(Kind.RELEASE, text)
+    if expected.release and is_older(release, expected.release):
+        has = "code between two releases" if release == MAIN else release
+        yield Problem(Kind.RELEASE, f"has {has}, and {expected.release} is expected")
+    version = evidence["package"]
+    try:
+        parse_version(version)
+    except UnreadableError as error:
+        text = f"{error}, so no list of hashes can be compared"
+        yield Problem(Kind.UNKNOWN, text)
+        return
     if not expected.digests:
         return
     released = expected.digests.get(version.partition("+")[0])
@@ -100,6 +104,11 @@ def find_version_problems(evidence: Evidence, expected: Expected) -> Iterator[Pr
     elif evidence["package_sha256"] not in released:
         text = f"its copy of secure-django is not the release's: {version}"
         yield Problem(Kind.EDITED, text)
+
+
+def is_older(release: str, expected: str) -> bool:
+    """Return whether a copy may lack something of an expected release."""
+    return release == MAIN or parse_version(release) < parse_version(expected)
 
 
 def find_red(evidence: Evidence, required: set[str]) -> Iterator[Problem]:
@@ -136,6 +145,15 @@ def find_failed_tests(evidence: Evidence) -> Iterator[str]:
     for test in evidence["failed"]:
         if test not in marked:
             yield f"{test} failed, which shows no control"
+
+
+def find_false(evidence: Evidence, now: datetime) -> Iterator[Problem]:
+    """Yield why the evidence cannot be true."""
+    for text in find_contradictions(evidence):
+        yield Problem(Kind.RED, f"it contradicts itself: {text}")
+    time = evidence["time"]
+    if datetime.fromisoformat(time) > now + AHEAD:
+        yield Problem(Kind.RED, f"its clock is ahead: {time[:10]}")
 
 
 def find_unknown(evidence: Evidence, since: datetime) -> Iterator[Problem]:

@@ -17,12 +17,14 @@ from contextlib import suppress
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
-from secure_django.commands.programs import NotRun, check_project, run
-from secure_django.scans.own_package import audit_own_package
+from secure_django.commands.programs import NotRun, PartlyRun, check_project, run
+from secure_django.scans.own_package import audit_own_package, find_sources
+from secure_django.untrusted import printable
 
 REPORTS = Path("reports")
+MAX_LINE = 1000  # characters
 ROW = "| {:16} | {:8} | {:7} | {} |\n"
 # What the package brings along for the tools.
 BESIDE = Path(__file__).parent
@@ -41,6 +43,7 @@ KINGFISHER = (
 )
 
 OSV = os.environ.get("OSV_URL") or "https://api.osv.dev/"  # OSV_URL names a mirror
+OSV_SECONDS = 300  # for a whole report
 VULNERABILITY = (
     "uv.lock: {dependency[name]} {dependency[version]}:"
     " {id} {summary}, fixed in {fixed}"
@@ -90,15 +93,14 @@ def write_reports(
     folder: Path,
     kinds: str,
     *command: str,
-    findings_code: int = 0,
-    **environment: str,
+    **options: Any,
 ) -> dict[str, Any]:
     """Write a tool's report of each kind, and return the last one.
 
-    The command ends before the name of the kind.
+    The command ends before the name of the kind. `options` are those of run().
     """
     for kind in kinds.split():
-        text = run(*command, kind, findings_code=findings_code, **environment)
+        text = run(*command, kind, **options)
         report = folder / f"{folder.name}.{kind}"
         report.write_text(text, encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
@@ -202,25 +204,50 @@ def check_history(sarif: dict[str, Any]) -> None:
 def audit_packages(folder: Path) -> list[str]:
     """Find known vulnerabilities (OSV)."""
     findings: dict[str, str] = {}
-    reasons: list[NotRun] = []
+    reasons: list[str] = []
     try:
         findings |= audit_by_osv(folder)
     except NotRun as reason:
-        reasons.append(reason)
+        reasons.append(str(reason))
     try:
-        findings |= audit_own_package(findings.keys())
+        sources = find_sources()
     except NotRun as reason:
-        reasons.append(reason)
-    if reasons and not findings:
-        raise reasons[0]
-    return [*findings.values(), *map(str, reasons)]
+        sources = []
+        reasons.append(str(reason))
+    for source in sources:
+        try:
+            findings |= audit_own_package(source, findings.keys())
+        except NotRun as reason:
+            reasons.append(str(reason))
+    if reasons:
+        raise PartlyRun("; ".join(reasons), [*findings.values()])
+    return [*findings.values()]
+
+
+def ask_osv(folder: Path) -> dict[str, Any]:
+    """Return the report of uv; raise NotRun if OSV, or a mirror, cannot be reached."""
+    if urlsplit(OSV).scheme != "https":
+        raise NotRun("OSV_URL has to begin with https://")
+    command = ("uv", "audit", "--frozen", "--service-url", OSV, "--output-format")
+    patience = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "8"}  # seconds
+    try:
+        return write_reports(
+            folder,
+            "sarif json",
+            *command,
+            findings_code=1,
+            seconds=OSV_SECONDS,
+            **patience,
+        )
+    except NotRun as reason:
+        if urlsplit(OSV).netloc in str(reason):
+            raise NotRun(f"OSV cannot be reached: {reason}") from reason
+        raise
 
 
 def audit_by_osv(folder: Path) -> dict[str, str]:
     """Return a line for each vulnerability of a locked package, by its id."""
-    command = ("uv", "audit", "--frozen", "--service-url", OSV, "--output-format")
-    patience = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "8"}  # seconds
-    report = write_reports(folder, "sarif json", *command, findings_code=1, **patience)
+    report = ask_osv(folder)
     if not report["summary"]["audited_packages"]:
         raise NotRun("uv audited no package")
     findings = {}
@@ -483,13 +510,26 @@ def run_scan(name: str) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     scan = SCANS[name]
+    result = "passed"
     try:
         findings = scan(folder)
+        note = str(scan.__doc__)
+    except PartlyRun as reason:
+        findings = reason.findings
+        note = str(reason)
+        result = "not run"
     except NotRun as reason:
-        return Outcome("not run", str(reason))
+        return Outcome("not run", describe_note(reason))
     except Exception as error:
         # A report in an unexpected form shows nothing, so the scan must not pass.
-        return Outcome("not run", f"{type(error).__name__}: {error}")
-    sys.stdout.writelines(f"{line}\n" for line in findings)
-    result = f"found {len(findings)}" if findings else "passed"
-    return Outcome(result, str(scan.__doc__))
+        return Outcome("not run", describe_note(f"{type(error).__name__}: {error}"))
+    # A finding has texts of files and of databases.
+    sys.stdout.writelines(f"{printable(line, MAX_LINE)}\n" for line in findings)
+    if findings:
+        result = f"found {len(findings)}"
+    return Outcome(result, describe_note(note))
+
+
+def describe_note(note: object) -> str:
+    """Return a note for a table in Markdown, which GitHub shows as HTML."""
+    return printable(note, MAX_LINE).replace("|", "\\|").replace("<", "&lt;")

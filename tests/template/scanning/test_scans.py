@@ -40,7 +40,7 @@ pytestmark = pytest.mark.tier("whole")
 SCANS = ["bandit", "leaks", "audit", "dependency-check", "sbom", "workflows"]
 # Nothing listens on the discard port.
 UNREACHABLE = {
-    "OSV_URL": "http://127.0.0.1:9/",
+    "OSV_URL": "https://127.0.0.1:9/",
     "NVD_DATAFEED_URL": "http://127.0.0.1:9/nvdcve-{0}.json.gz",
 }
 DATA = f".dependency_check_cache/{SCANNER.rpartition(':')[2]}"
@@ -82,7 +82,9 @@ def check_table(output: str, took: float) -> None:
     )
     assert 0 < int(seconds) < took
     assert re.search(
-        r"^\| audit +\| not run +\| \d+ +\| exit code 2: error: ", output, re.MULTILINE
+        r"^\| audit +\| not run +\| \d+ +\| OSV cannot be reached: exit code 2: ",
+        output,
+        re.MULTILINE,
     )
 
 
@@ -94,7 +96,7 @@ def test_scans_without_network_are_not_run_and_do_not_fail(folder: Path) -> None
     check_table(outcome.output, took)
     assert list(outcome.results) == SCANS
     assert re.match(
-        r"not run: exit code 2: error: .+http://127\.0\.0\.1:9/",
+        r"not run: OSV cannot be reached: exit code 2: error: .+https://127\.0\.0\.1:9/",
         outcome.results["audit"],
     )
     assert outcome.results["dependency-check"].startswith("not run: ")
@@ -127,10 +129,13 @@ def test_silent_server_is_given_up_within_seconds(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
-        outcome = scan(folder, "audit", OSV_URL=f"http://{host}/")
+        outcome = scan(folder, "audit", OSV_URL=f"https://{host}/")
         # 8 seconds, twice. By its defaults, uv would wait 30 seconds, four times.
         assert time.monotonic() - started < 100
-    assert re.match(rf"not run: .+http://{host}/.+timed out", outcome.results["audit"])
+    assert re.match(
+        rf"not run: OSV cannot be reached: .+https://{host}/.+timed out",
+        outcome.results["audit"],
+    )
 
 
 def test_missing_tool_is_reported_as_not_run(folder: Path) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from secure_django.commands.new_app.kinds import KINDS, Bounds, Field
 from secure_django.commands.new_app.parents import find_parent
-from secure_django.commands.template_update import read_record
+from secure_django.commands.record import require_record
 from secure_django.guard.field_names import PASSWORDS, is_never_for_users
 from secure_django.guard.numbers import HUGE, SHARE
 
@@ -208,7 +208,7 @@ def list_kinds() -> str:
 
 
 def documents_recipe() -> str:
-    return f"{read_record()['template']}/blob/main/docs/recipes/documents.md"
+    return f"{require_record()['template']}/blob/main/docs/recipes/documents.md"
 
 
 def read_bounds(name: str, kind: str, details: str) -> Bounds | None:
