@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core import mail
+from django.db.models import CASCADE
 from django.utils import timezone
 
 from example.models import Bill, Household, Loan, Member, Thing
 from secure_django.accounts.jobs import delete_unverified
 from secure_django.deletion import Deletion, delete_user
-from secure_django.testing import PASSWORD, HTTPSClient, Login, MakeUser
+from secure_django.photos.models import Photo
+from secure_django.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
 from tests.events import fields_of
 from users.models import User
 
@@ -183,6 +186,24 @@ def test_staff_read_what_stays_and_what_others_lose(
     assert "These stay, without the name of the account: 1 thing" in page
     assert "Teapot" not in page
     assert "Kettle" not in page
+
+
+def test_page_of_another_kind_deletes_no_account(
+    rf: Any,
+    user: User,
+    make_user: MakeUser,
+    make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture: Any = User._meta.get_field("picture")
+    monkeypatch.setattr(picture.remote_field, "on_delete", CASCADE)
+    photo = make_photo()
+    User.objects.filter(pk=user.pk).update(picture=photo)
+    request = rf.get("/")
+    request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    photo_admin = admin.site.get_model_admin(Photo)
+    *_, protected = photo_admin.get_deleted_objects([photo], request)
+    assert protected == ["users"]
 
 
 def test_sign_up_that_others_need_stays(
