@@ -1240,8 +1240,8 @@ MUTATIONS = [
     Mutation(
         "emails lost with the mail server",
         MAIL,
-        "Mail.objects.due().update(due_at=",
-        "Mail.objects.due().delete() or (",
+        "Mail.objects.due(CLAIM).update(due_at=",
+        "Mail.objects.due(CLAIM).delete() or (",
     ),
     Mutation(
         "expired emails sent",
@@ -3051,13 +3051,13 @@ MUTATIONS = [
     Mutation(
         "failed job stops the others",
         WORKER,
-        'except BaseException:\nlogger.exception("a job failed',
-        'except OSError:\n    logger.exception("a job failed',
+        'except BaseException:\nlogger.exception("a job failed: %s", job)',
+        'except OSError:\n    logger.exception("a job failed: %s", job)',
     ),
     Mutation(
         "job with more to do starves the others",
         WORKER,
-        "has_more = run_job(job)",
+        "has_more = run_job(job)\nif has_more:\ndel last_periods[job]",
         "has_more = run_job(job)\nwhile has_more:\n    has_more = run_job(job)",
     ),
     Mutation(
@@ -3640,7 +3640,7 @@ MUTATIONS = [
     Mutation(
         "service that is away asked each time",
         "src/secure_django/accounts/password_validation.py",
-        "cache.set(PAUSE, True, PAUSE_SECONDS)",
+        "cache.set(PAUSE, time.time(), PAUSE_SECONDS)",
         "pass",
     ),
     Mutation(
@@ -3728,8 +3728,8 @@ MUTATIONS = [
     Mutation(
         "log-in counts forever",
         "src/secure_django/accounts/adapters.py",
-        "return bool(age >=",
-        "return bool(age < 0 *",
+        "is_old = age >=",
+        "is_old = age < 0 *",
     ),
     Mutation(
         "breached passwords accepted",
