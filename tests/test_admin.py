@@ -53,6 +53,18 @@ def test_account_of_former_staff_is_kept_for_its_record(
     assert set(User.objects.all()) == set(kept)
 
 
+def test_id_of_twenty_digits_is_refused_wherever_staff_send_it(
+    client: HTTPSClient, powerful_staff: User
+) -> None:
+    client.force_login(powerful_staff)
+    number = "9" * 20
+    selected = {"action": "delete_selected", "_selected_action": [number]}
+    for post in ({}, {"post": "yes"}):
+        response = client.post("/admin/users/user/", selected | post)
+        assert response.status_code == 400
+    assert client.get(f"/admin/users/user/{number}/change/").status_code == 302
+
+
 @pytest.mark.control("edits")
 def test_form_of_the_admin_undoes_nothing_that_was_saved_meanwhile(
     client: HTTPSClient,

@@ -400,7 +400,10 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
                 self.opts.pk.to_python(key)
         except ValidationError:
             raise BadRequest("An id of a selected row is malformed") from None
-        return super().changelist_view(request, extra_context)
+        try:
+            return super().changelist_view(request, extra_context)
+        except OverflowError:  # SQLite's, for an id of 20 digits
+            raise BadRequest("An id of a selected row is too long") from None
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -103,6 +103,8 @@ def test_name_of_an_optional_package_is_refused(
         ("our_score:decimal", "Write our_score:decimal:1-5, with"),
         ("discount:decimal", "Write discount:decimal:0-100, with"),
         ("rating:integer", "There is no kind integer: write rating:number:1-5, or"),
+        ("quantity:number:0-5", "Let quantity begin above 0, as in quantity:number:1"),
+        ("amount:decimal:0.00-9", "Let amount begin above 0"),
         ("seats:number:5-1", "are 5 and 1: write the smaller value first"),
         ("seats:number:5-5", "are 5 and 5: write the smaller value first"),
         ("seats:number:a-b", "a-b cannot be the bounds of seats: write two whole"),
@@ -218,6 +220,9 @@ def test_number_of_an_app_is_never_negative(kind: str) -> None:
         ("rating:number:1-5", 1, 5),
         ("discount:decimal:0-100", 0, 100),
         ("fee:decimal:0.10-9.90", Decimal("0.10"), Decimal("9.90")),
+        # Nobody takes 0 of them.
+        ("quantity:number", 1, 2147483647),
+        ("amount:decimal", Decimal("0.01"), Decimal("9999999999.99")),
     ],
 )
 def test_number_with_bounds_has_them_in_the_model_and_in_the_form(

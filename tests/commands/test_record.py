@@ -138,7 +138,9 @@ def test_lock_of_settings_that_is_a_folder_is_not_written(tmp_path: Path) -> Non
         lock.write_lock(tmp_path, "")
 
 
-@pytest.mark.parametrize("damage", [*DAMAGES.keys() - {"missing", "folder", "loop"}])
+@pytest.mark.parametrize(
+    "damage", sorted(DAMAGES.keys() - {"missing", "folder", "loop"})
+)
 def test_update_of_a_damaged_record_is_a_sentence(damage: str, tmp_path: Path) -> None:
     """The program of the template has no package at hand."""
     someone = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")

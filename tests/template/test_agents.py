@@ -148,6 +148,14 @@ BREAKS: dict[str, Edit | list[Edit]] = {
             '    send_mail("Gone", "Look", None, [request.POST.get("email", "")])'
         ),
     ),
+    "A form of your own has": (
+        VIEWS,
+        "def mine(request: UserRequest) -> HttpResponse:\n",
+        (
+            "def mine(request: UserRequest) -> HttpResponse:\n"
+            '    int(request.GET.get("year", 1))\n'
+        ),
+    ),
     "A form says how many objects": (
         "gallery/forms.py",
         "    most_per_owner = 1000\n\n",

@@ -19,6 +19,8 @@ class Advice(NamedTuple):
     image: str
     page: str
     policy: str
+    check_values: str
+    bound_amount: str
 
 
 OF_ENGINES = Advice(
@@ -43,6 +45,12 @@ OF_ENGINES = Advice(
     image="use a PhotoField",
     page="Show a page of it at a time, by list_page, as the app of `poe app` does.",
     policy="remove csp_override",
+    check_values=(
+        "Read it by a form with BoundedFormMixin of secure_django.forms, and JSON by"
+        " json_body of secure_django.http. Answer 400 or 404 where int(), a date or a"
+        " key of a dictionary is not as the view needs it."
+    ),
+    bound_amount="read it by a form with BoundedFormMixin",
 )
 OF_DJANGO = Advice(
     find_nothing=(
@@ -72,6 +80,11 @@ OF_DJANGO = Advice(
     image="decode it, and store what you encode",
     page="Show a page of it at a time, by Paginator.",
     policy="leave it to the middleware",
+    check_values=(
+        "Read it by a form, or answer 400 or 404 where int(), a date, a key of a"
+        " dictionary or the JSON is not as the view needs it."
+    ),
+    bound_amount="set a MinValueValidator",
 )
 ADVICE = OF_ENGINES if CONFIG.is_of_template else OF_DJANGO
 MAKE_ONE = (

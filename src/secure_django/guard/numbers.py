@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 
+ZERO = 0
 NEGATIVE = -7
 HUGE = 999_999_999
 NUMBERS = (models.DecimalField, models.FloatField, models.IntegerField)
@@ -27,6 +28,11 @@ def is_number(field: Any) -> bool:
 
 def is_quantity(name: str) -> bool:
     return bool(QUANTITY.fullmatch(name) or SHARE.fullmatch(name))
+
+
+def odd_numbers(name: str) -> tuple[int, ...]:
+    """Return what a quantity of this name should not be."""
+    return (ZERO, NEGATIVE, HUGE) if AMOUNT.fullmatch(name) else (NEGATIVE, HUGE)
 
 
 def quantities_of(row: models.Model) -> list[str]:

@@ -11,7 +11,7 @@ from secure_django.guard.files import UPLOADS, table_of
 from secure_django.guard.forms import fields_on, fitting_values, image_names
 from secure_django.guard.marks import SECRET
 from secure_django.guard.names import headings_of_view, texts_of_view
-from secure_django.guard.numbers import HUGE, NEGATIVE, is_quantity, quantities_of
+from secure_django.guard.numbers import is_quantity, odd_numbers, quantities_of
 from secure_django.guard.parameters import attribute
 from secure_django.guard.rows import Values
 from secure_django.guard.sending import MOST_NAMES, Answer, Sender
@@ -232,7 +232,7 @@ class Payloads:
         sent_names = self.likely.keys() | self.sender.names[self.url]
         read_names = set(filter(is_quantity, self.sender.names[self.url]))
         for name in sorted((names & sent_names) | read_names):
-            for number in (NEGATIVE, HUGE):
+            for number in odd_numbers(name):
                 yield self.post(self.likely | {name: number})
 
     def forms_with_query(self) -> Iterator[Request]:

@@ -5,10 +5,12 @@ from itertools import filterfalse
 from typing import Any
 
 import pytest
+from django import forms
 
 from secure_django.guard.access import OWN_ROUTES, PARAMETER
+from secure_django.guard.advice import ADVICE
 from secure_django.guard.findings import Findings, faults_of_error, faults_of_tasks
-from secure_django.guard.forms import fitting_values
+from secure_django.guard.forms import fields_on, fitting_values
 from secure_django.guard.nobody import lacks_value
 from secure_django.guard.queries import with_query
 from secure_django.guard.requests import json_options
@@ -16,10 +18,15 @@ from secure_django.guard.rows import Values
 from secure_django.guard.sending import OF_FORMSET, Answer, Sender
 from secure_django.guard.values import without_none
 
-# What no number, date, key or choice is.
-ODD_VALUES = ("", "x", "-1", "9" * 18, "2026-02-30", "NaN")
+# What no number, date, key or choice is. SQLite stores up to 19 digits.
+ODD_VALUES = ("", "x", "-1", "9" * 20, "2026-02-30", "NaN")
+# Times that have no date in another time zone.
+ODD_TIMES = ("0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00")
 ODD_JSON: tuple[Any, ...] = (None, [], {}, -1, "x")
-NO_JSON = {"data": "{", "content_type": "application/json"}
+# As they are written in JSON: NUL, half a character, and what is no number of a column.
+ODD_PARTS = (r'"\u0000"', r'"\ud800"', "NaN", "1e999", "9" * 20)
+# What Python's parser raises other errors for than for malformed JSON.
+ODD_BODIES = ("[" * 100_000, "9" * 5000)
 
 
 @pytest.mark.rule("errors")
@@ -33,10 +40,7 @@ def test_no_odd_value_ends_in_an_error(sender: Sender) -> None:
                 faults = [*faults_of_error(answer.response), *faults_of_tasks(answer)]
                 for fault in faults:
                     findings.add(f"{method} {route} {fault}")
-    findings.report(
-        "Read it by a form, or answer 400 or 404 where int(), a date, a key of a"
-        " dictionary or the JSON is not as the view needs it."
-    )
+    findings.report(ADVICE.check_values)
 
 
 def answers_to_odd_values(sender: Sender, route: str) -> Iterator[tuple[str, Answer]]:
@@ -50,7 +54,8 @@ def answers_to_odd_values(sender: Sender, route: str) -> Iterator[tuple[str, Ans
     posted = sender.send(owner, url, "post", data=fitting)
     if posted.outcome == "405":
         return
-    for values in odd_forms(fitting, sender.names[url]):
+    times = {name for name, field in fields_on(page) if is_time(field)}
+    for values in odd_forms(fitting, sender.names[url], times):
         yield "POST", sender.send(owner, url, "post", data=values)
     yield from answers_to_odd_json(sender, route, url)
 
@@ -67,13 +72,19 @@ def odd_urls(sender: Sender, route: str, url: str) -> Iterator[str]:
             yield with_query(url, {name: value})
 
 
-def odd_forms(fitting: Values, read_names: set[str]) -> Iterator[Values]:
+def is_time(field: Any) -> bool:
+    return isinstance(field, forms.DateTimeField)
+
+
+def odd_forms(
+    fitting: Values, read_names: set[str], times: set[str]
+) -> Iterator[Values]:
     """Yield forms without each value, and with each odd one."""
     # Django itself limits the numbers of a formset.
     names = filterfalse(OF_FORMSET.search, fitting.keys() | read_names)
     for name in sorted(names):
         yield {other: value for other, value in fitting.items() if other != name}
-        for value in ODD_VALUES:
+        for value in (*ODD_VALUES, *(ODD_TIMES if name in times else ())):
             yield fitting | {name: value}
 
 
@@ -86,8 +97,31 @@ def answers_to_odd_json(
     if empty.outcome == "405":
         return
     yield "POST", empty
-    yield "POST", sender.send(owner, url, "post", **NO_JSON)
-    for name in sorted(sender.names[url]):
+    yield "POST", sender.send(owner, url, "post", **as_json("{"))
+    names = sorted(sender.names[url])
+    if url in sender.read_bodies:
+        for body in odd_bodies(names):
+            yield "POST", sender.send(owner, url, "post", **as_json(body))
+    for name in names:
         for value in ODD_JSON:
             options = json_options({name: value})
             yield "POST", sender.send(owner, url, "post", **options)
+
+
+def odd_bodies(names: list[str]) -> Iterator[str]:
+    """Yield JSON that parsers take and views do not expect, or the reverse.
+
+    All names have the same value, so these are a few requests a page.
+    """
+    yield from ODD_BODIES
+    for part in ODD_PARTS:
+        yield object_of([f'"{name}": {part}' for name in names])
+    yield object_of([f'"{name}": "{value}"' for name in names for value in "xy"])
+
+
+def object_of(members: list[str]) -> str:
+    return "{" + ", ".join(members) + "}"
+
+
+def as_json(body: str) -> Values:
+    return {"data": body, "content_type": "application/json"}

@@ -15,6 +15,7 @@ from secure_django.guard.sending import Sender
 from secure_django.guard.users import EMAIL
 from secure_django.guard.values import without_none
 
+LONGEST_TERM = timedelta(days=366)
 # An error is a finding of its own.
 NO_ANSWER = {*REFUSALS, "410", "500"}
 
@@ -64,7 +65,7 @@ def test_links_with_a_token_end(
     """Whoever has a link may have received or found it."""
     findings = Findings()
     travel = stop_clocks(monkeypatch)
-    travel(timedelta(days=3650))
+    travel(LONGEST_TERM)
     for route in OWN_ROUTES:
         if not is_link(sender, route):
             continue
@@ -73,7 +74,8 @@ def test_links_with_a_token_end(
             if not is_refused and not rule(route).allows(person, "lasting"):
                 findings.add(f"{route} has no end", person)
     findings.report(
-        "Store when the link expires, and let the view search among valid ones.",
+        "Store when the link expires, at the latest in a year, and let the view search"
+        " among valid ones.",
         "Only if it is meant to last, end the row in tests/table.py of the app with:"
         "  # all: lasting: WHY",
     )

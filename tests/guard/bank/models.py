@@ -13,6 +13,7 @@ class Order(models.Model):
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     note = models.CharField(max_length=80)
     quantity = models.IntegerField(default=1)
+    due_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.note

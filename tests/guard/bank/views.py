@@ -21,11 +21,39 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from secure_django.forms import BoundedFormMixin
+from secure_django.http import json_body
+
 User = get_user_model()
 
 
 class QuantityForm(forms.Form):
     quantity = forms.IntegerField(min_value=1, max_value=99)
+
+
+class DueForm(forms.ModelForm):
+    due_at = forms.DateTimeField()
+
+    class Meta:
+        model = Order
+        fields = ("due_at",)
+
+
+class BoundedDueForm(BoundedFormMixin, DueForm):
+    pass
+
+
+class OrdersForm(forms.Form):
+    orders = forms.ModelMultipleChoiceField(Order.objects.none(), required=False)
+
+    def __init__(self, user: Any, *args: Any) -> None:
+        super().__init__(*args)
+        orders: Any = self.fields["orders"]
+        orders.queryset = Order.objects.filter(customer=user)
+
+
+class BoundedOrdersForm(BoundedFormMixin, OrdersForm):
+    pass
 
 
 class EnrollForm(forms.Form):
@@ -72,20 +100,60 @@ def day_unsafe(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @login_required
 def api(request: HttpRequest) -> HttpResponse:
-    try:
-        values = json.loads(request.body)
-    except ValueError:
-        return HttpResponseBadRequest("The body is no JSON.")
-    if not isinstance(values, dict) or not isinstance(values.get("note"), str):
-        return HttpResponseBadRequest("The note is missing.")
+    values = json_body(request, {"note": str})
+    Order.objects.filter(customer=request.user).update(note=values["note"][:80])
     return HttpResponse(str(len(values["note"])))
 
 
 @require_POST
 @login_required
 def api_unsafe(request: HttpRequest) -> HttpResponse:
-    values = json.loads(request.body)
+    try:
+        values = json.loads(request.body)
+    except json.JSONDecodeError:
+        return HttpResponseBadRequest("The body is no JSON.")
+    if not isinstance(values, dict) or not isinstance(values.get("note"), str):
+        return HttpResponseBadRequest("The note is missing.")
+    Order.objects.filter(customer=request.user).update(note=values["note"][:80])
     return HttpResponse(str(len(values["note"])))
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def due(request: HttpRequest) -> HttpResponse:
+    return show_due(request, BoundedDueForm)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def due_unsafe(request: HttpRequest) -> HttpResponse:
+    return show_due(request, DueForm)
+
+
+def show_due(request: HttpRequest, form_class: type[DueForm]) -> HttpResponse:
+    order = Order.objects.filter(customer=request.user).first()
+    form = form_class(request.POST or None, instance=order)
+    if order and form.is_valid():
+        form.save()
+    return render(request, "bank/form.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def choose(request: HttpRequest) -> HttpResponse:
+    return show_orders(request, BoundedOrdersForm)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def choose_unsafe(request: HttpRequest) -> HttpResponse:
+    return show_orders(request, OrdersForm)
+
+
+def show_orders(request: HttpRequest, form_class: type[OrdersForm]) -> HttpResponse:
+    form = form_class(request.user, request.POST or None)
+    form.is_valid()
+    return render(request, "bank/form.html", {"form": form})
 
 
 @require_http_methods(["GET", "POST"])

@@ -16,7 +16,7 @@ from secure_django.commands.new_app.kinds import KINDS, Bounds, Field
 from secure_django.commands.new_app.parents import find_parent
 from secure_django.commands.record import require_record
 from secure_django.guard.field_names import PASSWORDS, is_never_for_users
-from secure_django.guard.numbers import HUGE, SHARE
+from secure_django.guard.numbers import AMOUNT, HUGE, SHARE
 
 WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SHORTEST = 2
@@ -73,14 +73,16 @@ class Size(NamedTuple):
     pattern: str
     words: str
     largest: str
+    least: str  # above 0
 
 
 SIZES = {
-    "number": Size(r"0|[1-9][0-9]*", "two whole numbers from 0", "2147483647"),
+    "number": Size(r"0|[1-9][0-9]*", "two whole numbers from 0", "2147483647", "1"),
     "decimal": Size(
         r"(?:0|[1-9][0-9]*)(?:\.[0-9]{1,2})?",
         "two numbers from 0 with at most two decimal places",
         "9999999999.99",
+        "0.01",
     ),
 }
 
@@ -220,6 +222,8 @@ def read_bounds(name: str, kind: str, details: str) -> Bounds | None:
                 f"Write {example}, with its smallest and largest value: without them,"
                 " users could store any number."
             )
+        if AMOUNT.fullmatch(name):
+            return Bounds(SIZES[kind].least, SIZES[kind].largest)
         return None
     size = SIZES[kind]
     match = re.fullmatch(f"({size.pattern})-({size.pattern})", details)
@@ -239,6 +243,8 @@ def check_bounds(name: str, bounds: Bounds, most: Decimal, example: str) -> None
             f"The bounds of {name} are {bounds.smallest} and {bounds.largest}: write"
             f" the smaller value first, as in {example}."
         )
+    if AMOUNT.fullmatch(name) and Decimal(bounds.smallest) == 0:
+        refuse(f"Let {name} begin above 0, as in {example}: nobody takes 0 of it.")
     if Decimal(bounds.largest) > most:
         refuse(
             f"{bounds.largest} is too large for {name}: the largest value can be"

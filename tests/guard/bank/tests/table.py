@@ -2,7 +2,7 @@ from typing import Any
 
 from bank.models import Order, Seat, Voucher
 
-NAMES = ("page", "order", "export", "file", "look")
+NAMES = ("page", "order", "export", "file", "look", "due", "choose")
 CHANGES = ("tell", "leave", "sell", "bid", "book", "loop", "back", "end")
 PAIRS = [
     line
