@@ -292,11 +292,11 @@ def test_repository_is_cloned_by_https_or_ssh(repository: Path) -> None:
 def test_clone_without_an_end_is_ended(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in waits in a process of its own, which holds the pipes open."""
+    """A stand-in has a process of its own, as Git has, which ends with it."""
     publish(repository, LIST)
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\nsleep 100 & wait\n", encoding="utf-8")
+    program.write_text("#!/bin/sh\n(sleep 2; touch survived) & wait\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.setattr(own_package, "MOST_SECONDS", 1)
@@ -304,6 +304,8 @@ def test_clone_without_an_end_is_ended(
     with pytest.raises(NotRun, match="git did not end within 1 seconds"):
         audit()
     assert time.monotonic() - started < 50
+    time.sleep(2)
+    assert not Path("survived").exists()
 
 
 def test_huge_list_of_a_repository_is_not_read(repository: Path) -> None:
