@@ -1455,9 +1455,9 @@ MUTATIONS = [
     ),
     Mutation(
         "titles on the page where staff delete an account",
-        "src/secure_django/login/admin.py",
-        "if not request.user.is_superuser:\n    names",
-        "if False:\n    names",
+        "src/secure_django/admin.py",
+        "names = [staff_label(user) for user in objs]",
+        "pass",
     ),
     Mutation(
         "edit undoes what others saved before the form was made",
