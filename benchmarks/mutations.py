@@ -1533,6 +1533,12 @@ MUTATIONS = [
         "if False:",
     ),
     Mutation(
+        "account page that deletes nothing",
+        "src/secure_django/accounts/views.py",
+        "deletion = delete_user(user)",
+        "deletion = plan_deletion(user)",
+    ),
+    Mutation(
         "account deleted by staff with what others share",
         "src/secure_django/admin.py",
         "protected = needed_rows(deletion)",

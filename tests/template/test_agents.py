@@ -110,6 +110,27 @@ BREAKS: dict[str, Edit | list[Edit]] = {
         "    {% csrf_token %}\n",
         "",
     ),
+    "A key to a person says what others keep": [
+        (
+            "gallery/models.py",
+            "    title = models.CharField(\n",
+            (
+                "    friend = models.ForeignKey(\n"
+                "        settings.AUTH_USER_MODEL, models.CASCADE, null=True,"
+                ' related_name="+"\n    )\n    title = models.CharField(\n'
+            ),
+        ),
+        (
+            "gallery/migrations/0001_initial.py",
+            "                ('photo', models.ForeignKey(",
+            (
+                "                ('friend', models.ForeignKey(null=True,"
+                " on_delete=models.CASCADE, related_name='+',"
+                " to=settings.AUTH_USER_MODEL)),\n"
+                "                ('photo', models.ForeignKey("
+            ),
+        ),
+    ],
     "A form names its fields": (
         VIEWS,
         "    if form.is_valid():\n        form.save()\n",

@@ -11,11 +11,20 @@ from secure_django.encryption import EncryptedTextField
 
 
 class Visit(models.Model):
+    # What one of the two relies on stays when the other's account goes.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        editable=False,
     )
     patient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        editable=False,
     )
     title = models.CharField(max_length=120)
     text = models.TextField(max_length=2000, blank=True)
