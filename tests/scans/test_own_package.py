@@ -296,7 +296,9 @@ def test_clone_without_an_end_is_ended(
     publish(repository, LIST)
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\n(sleep 2; touch survived) & wait\n", encoding="utf-8")
+    program.write_text(
+        "#!/bin/sh\n(sleep 2; touch survived) & wait\n", encoding="utf-8"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.setattr(own_package, "MOST_SECONDS", 1)
