@@ -237,7 +237,8 @@ def read_lock(lock: Path, command: str) -> str:
     if not os.path.lexists(lock):
         return ""
     try:
-        return read_file(lock)
+        # A clone on Windows can have other line ends.
+        return read_file(lock).replace("\r\n", "\n")
     except UnreadableError as error:
         sys.exit(f"{LOCK} is damaged: {error}. Run `{command}`, and commit it.")
 
