@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,9 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from secure_django.cache import LIMITS
-from secure_django.conf.environment import cache_url
 from secure_django.photos import limits
 from secure_django.ratelimit import rate_limit
 from secure_django.testing import MakePhoto, Travel
-from tests.support.services import free_port, killed_redis
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -49,16 +46,6 @@ def check_limit(user: User, travel: Travel) -> None:
 @pytest.mark.control("V2.4.1")
 def test_request_of_a_clock_ahead_counts_as_now(user: User, travel: Travel) -> None:
     check_limit(user, travel)
-
-
-@pytest.mark.control("V2.4.1")
-def test_request_of_a_clock_ahead_counts_as_now_in_redis(
-    settings: Settings, user: User, travel: Travel, tmp_path: Path
-) -> None:
-    port = free_port()
-    settings.CACHES = {"default": cache_url(f"redis://127.0.0.1:{port}")}
-    with killed_redis(tmp_path, port, ""):
-        check_limit(user, travel)
 
 
 def test_other_values_of_the_cache_stay_as_they_are() -> None:

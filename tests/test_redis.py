@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import secure_django
 from secure_django.conf.environment import cache_url
 from secure_django.mail.invitations import send_invitation
 from secure_django.ratelimit import rate_limit
+from secure_django.testing import Travel
 from tests.support.services import free_port, killed_redis
 from users.models import User
 
@@ -63,3 +65,19 @@ def test_limits_survive_a_redis_that_is_killed(
         assert cache.get("counted") == 1
         assert not invite(20)
         assert page(post(user)).status_code == 429
+
+
+@pytest.mark.django_db
+@pytest.mark.control("V2.4.1")
+def test_request_of_a_clock_ahead_counts_as_now_in_redis(
+    settings: Settings, user: User, travel: Travel, tmp_path: Path
+) -> None:
+    port = free_port()
+    settings.CACHES = {"default": cache_url(f"redis://127.0.0.1:{port}")}
+    with killed_redis(tmp_path, port, ""):
+        travel(timedelta(days=2))
+        assert [page(post(user)).status_code for _ in range(4)] == [200, 200, 200, 429]
+        travel(timedelta(days=-2))
+        assert page(post(user)).status_code == 429
+        travel(timedelta(hours=25))
+        assert page(post(user)).status_code == 200

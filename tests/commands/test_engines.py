@@ -145,7 +145,7 @@ def test_project_without_a_record_is_told_so(project: Path) -> None:
     (project / ".cruft.json").unlink()
     process = run_engines(project)
     assert process.returncode == 1
-    assert process.stderr.startswith(".cruft.json is missing or damaged.")
+    assert process.stderr.startswith(".cruft.json is missing or damaged: ")
 
 
 @pytest.mark.parametrize(

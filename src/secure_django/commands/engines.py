@@ -49,6 +49,7 @@ LEFT_OUT = {
     "scans": "tools of developers, which no setting changes",
     "support": "for the tests that are left out here",
     "template": "projects that the template's tests generate",
+    "test_benchmarks.py": "benchmarks of the repository",
     "test_fetch_attacks.py": "packages that only the repository has",
     "test_postgresql.py": "a PostgreSQL that the repository's tests start",
     "test_redis.py": "a Redis that the repository's tests start",

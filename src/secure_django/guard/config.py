@@ -47,7 +47,7 @@ RULES = {
     "logs": "logs have nothing of what users wrote",
     "methods": "views refuse the methods that they do not know",
     "passwords": "the log-in alone checks and changes passwords and emails",
-    "quantities": "no user can store a negative quantity",
+    "quantities": "no user can store a negative quantity, or an amount of 0",
     "races": "a value that is calculated from a stored one is locked",
     "secrets": "secrets are compared in constant time, and end",
     "texts": "texts have a length, and URLs a scheme",
