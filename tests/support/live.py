@@ -193,6 +193,7 @@ class Visitor:
         boundary = secrets.token_hex(16)
         page = "/photos/upload/"
         fields = {"csrfmiddlewaretoken": token or self.token(page), "title": title}
+        fields["number"] = boundary  # or the same form, sent twice, would count once
         start = f"--{boundary}\r\nContent-Disposition: form-data; name="
         texts = [f'{start}"{key}"\r\n\r\n{text}\r\n' for key, text in fields.items()]
         texts.append(f'{start}"photo"; filename="{name}"\r\n')

@@ -54,7 +54,7 @@ def test_image_and_release_refuse_compiled_code_before_they_run_any(
     folder = pristine(ALL_ON)
     image = (folder / "Dockerfile").read_text(encoding="utf-8")
     copied = image.index("COPY . .")
-    checked = image.index("RUN python -I scans/bytecode.py --all")
+    checked = image.index("RUN python3 -I scans/bytecode.py --all")
     assert copied < checked < image.index("uv sync --locked")
     assert checked < image.index("python -m compileall -qf")
 
