@@ -93,6 +93,8 @@ CONFLICTS = {
 # lines into an order that the command would not write.
 WRITTEN = {"settings.lock": "uv run poe settings-lock"}
 MOVED = "one side moved it or removed it: put it where it belongs"
+# Where Git may fetch from, after a redirect too: what arrives is code.
+SAFE_PROTOCOLS = "https:ssh:file"
 # The refs of another repository have a namespace of their own, since both repositories
 # may have a tag of one name.
 RECORDED_REFS = (
@@ -265,7 +267,8 @@ def fetch_other_template(source: Source, template: str) -> None:
     """Fetch the repository that the project came from."""
     fetch = ("git", "fetch", "--quiet", "--no-tags", "--", source.template)
     try:
-        run(*fetch, *RECORDED_REFS, folder=TEMPLATE)
+        env = {"GIT_ALLOW_PROTOCOL": SAFE_PROTOCOLS}
+        run(*fetch, *RECORDED_REFS, folder=TEMPLATE, env=env)
     except SystemExit as failure:
         problem = f"{source.template}, where the files came from, cannot be read."
         advice = (

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from secure_django.commands.record import read_record, require_record
 from secure_django.conf import lock
 
 ROOT = Path(__file__).parents[2]
-RECORD = {
+RECORD: dict[str, Any] = {
     "template": "https://git.example.com/fork",
     "commit": "v1.0.0",
     "context": {"cookiecutter": {}},
@@ -138,24 +139,39 @@ def test_lock_of_settings_that_is_a_folder_is_not_written(tmp_path: Path) -> Non
         lock.write_lock(tmp_path, "")
 
 
-@pytest.mark.parametrize(
-    "damage", sorted(DAMAGES.keys() - {"missing", "folder", "loop"})
-)
-def test_update_of_a_damaged_record_is_a_sentence(damage: str, tmp_path: Path) -> None:
-    """The program of the template has no package at hand."""
+def run_update(project: Path) -> subprocess.CompletedProcess[str]:
+    """Commit a project, and update it by the program, which has no package at hand."""
     someone = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
     git = (shutil.which("git") or "git", *someone)
-    DAMAGES[damage](tmp_path / ".cruft.json")
     for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-mx"]):
-        subprocess.run([*git, *words], cwd=tmp_path, check=True)
-    outcome = subprocess.run(
+        subprocess.run([*git, *words], cwd=project, check=True)
+    return subprocess.run(
         [sys.executable, str(ROOT / "update.py"), "v1.0.1"],
-        cwd=tmp_path,
+        cwd=project,
         check=False,
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": ""},
     )
+
+
+@pytest.mark.parametrize(
+    "damage", sorted(DAMAGES.keys() - {"missing", "folder", "loop"})
+)
+def test_update_of_a_damaged_record_is_a_sentence(damage: str, tmp_path: Path) -> None:
+    DAMAGES[damage](tmp_path / ".cruft.json")
+    outcome = run_update(tmp_path)
     assert outcome.returncode == 1
     assert outcome.stderr.startswith(".cruft.json is damaged (")
     assert "Traceback" not in outcome.stderr
+
+
+def test_update_takes_no_code_that_somebody_on_the_way_could_write(
+    tmp_path: Path,
+) -> None:
+    """It generates the old files too, from where they came."""
+    old = RECORD["generated"] | {"template": "http://127.0.0.1:9/old"}
+    text(RECORD | {"generated": old})(tmp_path / ".cruft.json")
+    outcome = run_update(tmp_path)
+    assert outcome.returncode == 1
+    assert "transport 'http' not allowed" in outcome.stderr

@@ -187,7 +187,9 @@ def test_installed_package_is_found() -> None:
         "site.PTH",
     ],
 )
-def test_compiled_code_that_git_tracks_is_named(project: Path, name: str) -> None:
+def test_compiled_code_that_git_tracks_is_named(
+    name: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(project, ".gitignore", b"*.pyc\n")
     write(project, name, b"\0")
     git = ("git", "-C", str(project))
@@ -199,3 +201,7 @@ def test_compiled_code_that_git_tracks_is_named(project: Path, name: str) -> Non
     ]
     shutil.rmtree(project / "vendor")  # an index has no part in it
     assert len(find_problems(project)) == 1
+    assert vendored.main() == 1
+    output = capsys.readouterr()
+    assert output.out.startswith(f"{name} is compiled code in Git: run `git rm")
+    assert output.err == ""  # nothing is to be restored

@@ -223,6 +223,7 @@ def test_false_evidence_is_red(
         ("site", "https://github.com/museum/site/actions/runs/1/attempts/1"),
         ("museum%2Fshop", "https://gitlab.com/museum/shop/-/jobs/1"),
         ("shop", "https://gitlab.com/web/museum/shop/-/jobs/1"),
+        ("actions/shop", "https://gitlab.com/actions/shop/-/jobs/1"),
     ],
 )
 def test_folder_has_the_path_of_its_repository(

@@ -163,7 +163,7 @@ INSERTIONS = [
     ),
     Insertion(".gitignore", r"/staticfiles/\n", "/exports/\n"),
     Insertion(".gitignore", r"# Data\n", "/audio/\n"),
-    Insertion(".dockerignore", r"\n/scans\n", "/exports\n"),
+    Insertion(".dockerignore", r"\n!/scans/bytecode\.py\n", "/exports\n"),
     Insertion(".dockerignore", r"/staticfiles\n", "/exports-of-today\n"),
     Insertion(".env.example", r"MODERATION_STUCK_HOURS=24\n", "MUSEUM_KEY=\n"),
     Insertion(".env.example", r"\nDATABASE_URL=\n", "# MUSEUM_DATABASE_URL=\n"),

@@ -138,6 +138,8 @@ def test_secrets_and_data_are_neither_committed_nor_in_the_image(
     docker = rules(folder / ".dockerignore")
     assert not [it for it in sorted(state) if in_image(it, docker)]
     assert in_image("manage.py", docker)
+    assert in_image("scans/bytecode.py", docker), "the image's build runs it"
+    assert not in_image("scans/suppressions.xml", docker)
     assert in_image("gallery/views.py", docker)
     package = f"{VENDOR}/secure-django"
     assert in_image(f"{package}/src/secure_django/web/middleware.py", docker)

@@ -99,17 +99,24 @@ def find_installed() -> Path | None:
 
 
 def find_problems(root: Path) -> list[str]:
+    """Return a line for each compiled file that Git tracks, and for each change."""
+    return [*find_compiled(root), *find_changes(root)]
+
+
+def find_compiled(root: Path) -> list[str]:
+    """Return a line for each compiled file that Git tracks."""
+    return [
+        f"{printable(name)} is compiled code in Git: run `git rm --cached` on it"
+        for name in compiled_names(root)
+    ]
+
+
+def find_changes(root: Path) -> list[str]:
     """Return a line for each difference between a project's copies and the release.
 
     Without vendor/, the package is from an index: uv.lock has its hash.
     """
-    problems = [
-        f"{printable(name)} is compiled code in Git: run `git rm --cached` on it"
-        for name in compiled_names(root)
-    ]
-    if (root / VENDOR).is_dir():
-        problems += compare_copies(root)
-    return problems
+    return compare_copies(root) if (root / VENDOR).is_dir() else []
 
 
 def compiled_names(root: Path) -> list[str]:
@@ -154,12 +161,14 @@ def read_recorded_hash(root: Path) -> str:
 
 
 def main() -> int:
-    problems = find_problems(Path.cwd())
-    if not problems:
-        return 0
-    print(*problems, sep="\n")
-    print(ADVICE, file=sys.stderr)
-    return 1
+    root = Path.cwd()
+    compiled = find_compiled(root)
+    changes = find_changes(root)
+    for problem in [*compiled, *changes]:
+        print(problem)
+    if changes:
+        print(ADVICE, file=sys.stderr)
+    return int(bool(compiled or changes))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from secure_django.fleet.problems import Kind, Problem
 from secure_django.untrusted import UnreadableError, read_json
 
 # What follows a repository in the URL of a run of GitHub or GitLab.
-REST = re.compile(r"/(?:actions|-)/")
+REST = re.compile(r"/(?:actions/runs|-)/")
 # The evidence of a whole run, or else of a part.
 FILES = ("controls.json", "controls-partial.json")
 
