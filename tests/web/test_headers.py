@@ -9,6 +9,7 @@ from django.core.signals import request_started
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.test import RequestFactory
+from django.urls import reverse_lazy
 from pytest_django import Settings
 
 from config.wsgi import application
@@ -22,7 +23,7 @@ from secure_django.testing import (
 )
 from secure_django.web.client import client_ip
 from secure_django.web.error_pages import error_page
-from secure_django.web.links import absolute_url
+from secure_django.web.links import absolute_url, own_host
 from secure_django.web.middleware import ResponseHeadersMiddleware
 from users.models import User
 
@@ -368,6 +369,16 @@ def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> No
     assert request.build_absolute_uri("/a/") == absolute_url("/a/")
     assert ":1337" not in absolute_url("/a/")
     assert client.get(LOGIN, headers={"host": "evil.example:1337"}).status_code == 400
+
+
+def test_links_of_a_request_take_what_django_takes(client: HTTPSClient) -> None:
+    request = client.get(LOGIN).wsgi_request
+    django = RequestFactory(SERVER_NAME=own_host()).get(LOGIN, secure=True)
+    lazy = reverse_lazy("account_login")
+    texts = ["/a", "a", "", "?b", "//c/d", "///e", "/ü"]
+    for location in (lazy, *texts, None):
+        link = request.build_absolute_uri(location)
+        assert link == django.build_absolute_uri(location)
 
 
 def test_debug_keeps_the_port_of_the_development_server(

@@ -180,7 +180,8 @@ def begin_links_with_site_url(request: HttpRequest) -> None:
     def build_absolute_uri(location: str | None = None) -> str:
         if location is None:
             return iri_to_uri(absolute_url(request.get_full_path()))
-        return iri_to_uri(urljoin(absolute_url(request.path), location))
+        # As a text: that of reverse_lazy is none yet.
+        return iri_to_uri(urljoin(absolute_url(request.path), str(location)))
 
     setattr(request, "build_absolute_uri", build_absolute_uri)  # noqa: B010
 
