@@ -20,6 +20,7 @@ from django.utils.encoding import iri_to_uri
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.postgresql import waits
+from secure_django.sessions import RENEWED, STARTED
 from secure_django.web.appearance import cookie_name
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
@@ -219,18 +220,18 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        session.setdefault("started", now.isoformat())
+        session.setdefault(STARTED, now.isoformat())
         if is_renewal_due(session, now):
-            started = datetime.fromisoformat(session["started"])
+            started = datetime.fromisoformat(session[STARTED])
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            session["renewed"] = now.isoformat()
+            session[RENEWED] = now.isoformat()
             end = min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
             session.set_expiry(end)
         return response
 
 
 def is_renewal_due(session: SessionBase, now: datetime) -> bool:
-    renewed = session.get("renewed")
+    renewed = session.get(RENEWED)
     if not renewed:
         return True
     return now - datetime.fromisoformat(renewed) >= RENEW_AFTER
