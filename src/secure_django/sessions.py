@@ -31,7 +31,9 @@ __all__ = ["SessionStore"]
 
 # Of 64: as many as a column of allauth has. 160 bits, and a key has 165.
 HASH_LENGTH = 40
-TIMES = ("started", "renewed")  # of secure_django.web.middleware
+# Times in a session, of secure_django.web.middleware. An app may have others.
+STARTED = "_secure_django_started"
+RENEWED = "_secure_django_renewed"
 
 
 class KeyHash(str):
@@ -110,7 +112,7 @@ class SessionStore(db.SessionStore):
 
 def has_time_ahead(data: Mapping[str, Any]) -> bool:
     """Return whether a session began, or was renewed, in the future."""
-    moments = [data[name] for name in TIMES if data.get(name)]
+    moments = [data[name] for name in (STARTED, RENEWED) if name in data]
     return any(is_ahead(datetime.fromisoformat(moment)) for moment in moments)
 
 

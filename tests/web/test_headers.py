@@ -7,8 +7,11 @@ from unittest.mock import Mock
 import pytest
 from django.core.signals import request_started
 from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory
+from django.urls import reverse_lazy
+from django.views.decorators.cache import cache_page
+from django.views.decorators.vary import vary_on_headers
 from pytest_django import Settings
 
 from config.wsgi import application
@@ -22,8 +25,11 @@ from secure_django.testing import (
 )
 from secure_django.web.client import client_ip
 from secure_django.web.error_pages import error_page
-from secure_django.web.links import absolute_url
-from secure_django.web.middleware import ResponseHeadersMiddleware
+from secure_django.web.links import absolute_url, own_host
+from secure_django.web.middleware import (
+    ResponseHeadersMiddleware,
+    begin_links_with_site_url,
+)
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -368,6 +374,31 @@ def test_port_of_the_host_header_is_left_out_of_links(client: HTTPSClient) -> No
     assert request.build_absolute_uri("/a/") == absolute_url("/a/")
     assert ":1337" not in absolute_url("/a/")
     assert client.get(LOGIN, headers={"host": "evil.example:1337"}).status_code == 400
+
+
+def test_links_of_a_request_take_what_django_takes(client: HTTPSClient) -> None:
+    request = client.get(LOGIN).wsgi_request
+    django = RequestFactory(SERVER_NAME=own_host()).get(LOGIN, secure=True)
+    lazy = reverse_lazy("account_login")
+    texts = ["/a", "a", "", "?b", "//c/d", "///e", "/ü"]
+    locations: list[Any] = [lazy, *texts, None]
+    for location in locations:
+        link = request.build_absolute_uri(location)
+        assert link == django.build_absolute_uri(location)
+
+
+def test_page_that_differs_by_host_is_cached_for_its_host(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = [".example.com"]
+
+    @cache_page(60)
+    @vary_on_headers("Host")
+    def show(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(request.get_host())
+
+    for host in ("a.example.com", "b.example.com", "a.example.com"):
+        request = RequestFactory().get("/", headers={"host": host})
+        begin_links_with_site_url(request)
+        assert show(request).text == host
 
 
 def test_debug_keeps_the_port_of_the_development_server(

@@ -39,6 +39,7 @@ from users.models import User
 NEW = "a harbor at noon"
 SIGN_UP = "/accounts/signup/"
 CONFIRM = "/accounts/confirm-email/"
+LOG_OUT = "/accounts/logout/"
 RESET = "/accounts/password/reset/"
 CHANGE = "/accounts/password/change/"
 FACTOR = "/accounts/2fa/totp/activate/"
@@ -380,10 +381,27 @@ def test_ended_session_does_not_come_back(browser: HTTPSClient, member: User) ->
     page = open_form(browser, LOGIN)
     send = prepare(browser, LOGIN, page, login=member.email, password=PASSWORD)
     send()
-    menu = open_form(browser, "/accounts/logout/")
-    prepare(browser, "/accounts/logout/", menu)()
+    menu = open_form(browser, LOG_OUT)
+    prepare(browser, LOG_OUT, menu)()
     send()
     assert not is_logged_in(browser)
+
+
+@pytest.mark.control("repeats")
+def test_log_out_that_is_sent_twice_clears_the_browser(
+    browser: HTTPSClient, member: User
+) -> None:
+    log_in_browser(browser, member)
+    browser.cookies["of_an_app"] = "x"
+    page = open_form(browser, LOG_OUT)
+    send = prepare(browser, LOG_OUT, page)
+    first = send()
+    second = send()
+    header = "Clear-Site-Data"
+    assert second.headers[header] == first.headers[header] == '"cache", "storage"'
+    for answer in (first, second):
+        ended = {name for name, it in answer.cookies.items() if it["max-age"] == 0}
+        assert ended >= {"__Host-sessionid", "of_an_app"}
 
 
 @pytest.mark.control("repeats")
@@ -421,6 +439,23 @@ def test_form_is_handled_without_a_cache(
     assert click_twice(send) == "/accounts/notifications/"
     member.refresh_from_db()
     assert not member.decision_emails
+
+
+def test_cache_that_is_away_is_asked_twice_for_a_form(
+    browser: HTTPSClient, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call may wait for seconds, and the thread with it."""
+    log_in_browser(browser, member)
+    page = open_form(browser, "/accounts/notifications/")
+    asked = []
+
+    def ask_cache(operation: Callable[..., Any], *values: object) -> None:
+        asked.append(operation.__name__)
+
+    monkeypatch.setattr(repeats, "ask_cache", ask_cache)
+    send = prepare(browser, "/accounts/notifications/", page)
+    assert send().status_code == 302
+    assert asked == ["get", "add"]
 
 
 def test_refused_file_is_an_error_of_its_form(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
@@ -14,9 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from secure_django.models import Session
-from secure_django.sessions import SessionStore
+from secure_django.sessions import RENEWED, STARTED, SessionStore
 from secure_django.testing import (
     PRIVATE,
+    HTTPSClient,
     Login,
     MakePhoto,
     Travel,
@@ -70,7 +72,7 @@ def test_sweep_deletes_expired_sessions_and_cache_rows(
 
 
 @pytest.mark.control("V7.3.1")
-@pytest.mark.parametrize("name", ["started", "renewed"])
+@pytest.mark.parametrize("name", [STARTED, RENEWED])
 def test_session_with_a_time_ahead_ends(
     name: str, login: Login, user: User, travel: Travel
 ) -> None:
@@ -126,9 +128,30 @@ def test_long_session_of_a_team_stays() -> None:
 def test_session_with_a_time_ahead_ends_in_async_code() -> None:
     async def read() -> dict[str, Any]:
         session = SessionStore()
-        await session.aset("renewed", "2999-01-31T09:00:00+00:00")
+        await session.aset(RENEWED, "2999-01-31T09:00:00+00:00")
         await session.asave()
         again = SessionStore(session.session_key)
-        return {"renewed": await again.aget("renewed"), "key": again.session_key}
+        return {"renewed": await again.aget(RENEWED), "key": again.session_key}
 
     assert async_to_sync(read)() == {"renewed": None, "key": None}
+
+
+@pytest.mark.parametrize(
+    "value", [True, 12.5, "soon", "2999-01-31", "2999-01-31T09:00"]
+)
+def test_session_may_have_times_of_an_app(
+    value: object, login: Login, user: User
+) -> None:
+    """Such as those of a quiz and of a library."""
+    visitor = HTTPSClient()
+    member = login(user)
+    for client in (visitor, member):
+        session = client.session
+        session.update({"started": value, "renewed": value})
+        session.save()
+        client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
+        response = client.get("/accounts/login/", follow=True)
+        assert response.status_code == 200
+        assert client.session["started"] == value
+    assert member.get(PRIVATE).status_code == 200
+    call_command("worker", "--once")

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from secure_django.logging import log_event
 from secure_django.login.devices import find_device, forget_devices
+from secure_django.sessions import RENEWED, STARTED
 
 PASSWORD_EVENTS = {
     password_changed: "authn_password_change",
@@ -28,7 +29,7 @@ PASSWORD_EVENTS = {
 @receiver(user_logged_in)
 def on_login(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     log_event("authn_login_success", request, user=user.pk)
-    for name in ("started", "renewed"):  # a log-in restarts both timeouts
+    for name in (STARTED, RENEWED):  # a log-in restarts both timeouts
         request.session.pop(name, None)
 
 

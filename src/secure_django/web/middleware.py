@@ -20,6 +20,7 @@ from django.utils.encoding import iri_to_uri
 
 from secure_django.logging import log_event, request_id, user_id
 from secure_django.postgresql import waits
+from secure_django.sessions import RENEWED, STARTED
 from secure_django.web.appearance import cookie_name
 from secure_django.web.client import client_ip, client_network, network_of
 from secure_django.web.error_pages import UnavailableError, error_page, too_large
@@ -180,7 +181,8 @@ def begin_links_with_site_url(request: HttpRequest) -> None:
     def build_absolute_uri(location: str | None = None) -> str:
         if location is None:
             return iri_to_uri(absolute_url(request.get_full_path()))
-        return iri_to_uri(urljoin(absolute_url(request.path), location))
+        # As a text: that of reverse_lazy is none yet.
+        return iri_to_uri(urljoin(absolute_url(request.path), str(location)))
 
     setattr(request, "build_absolute_uri", build_absolute_uri)  # noqa: B010
 
@@ -218,18 +220,18 @@ class SessionTimeoutMiddleware(MiddlewareMixin):
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         now = timezone.now()
-        session.setdefault("started", now.isoformat())
+        session.setdefault(STARTED, now.isoformat())
         if is_renewal_due(session, now):
-            started = datetime.fromisoformat(session["started"])
+            started = datetime.fromisoformat(session[STARTED])
             idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-            session["renewed"] = now.isoformat()
+            session[RENEWED] = now.isoformat()
             end = min(now + idle, started + settings.SESSION_ABSOLUTE_AGE)
             session.set_expiry(end)
         return response
 
 
 def is_renewal_due(session: SessionBase, now: datetime) -> bool:
-    renewed = session.get("renewed")
+    renewed = session.get(RENEWED)
     if not renewed:
         return True
     return now - datetime.fromisoformat(renewed) >= RENEW_AFTER

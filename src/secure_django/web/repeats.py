@@ -36,7 +36,9 @@ WAIT_SECONDS = 10  # for the answer to the first one
 POLL_SECONDS = 0.05
 MOST_WAITING = 2  # threads of a process
 SALT = "secure_django.web.repeats"
-NOTE = "noted_form"  # an attribute of the request
+# Attributes of the request. ResponseHeadersMiddleware clears the browser by the second.
+NOTE = "noted_form"
+LOGGED_OUT = "logged_out"
 
 waiting = BoundedSemaphore(MOST_WAITING)
 
@@ -59,18 +61,21 @@ class SentForm:
     def note(self, answer: str = "") -> Note:
         return {"mark": self.mark, "answer": answer}
 
-    def encrypt(self, response: HttpResponse) -> str:
+    def encrypt(self, request: HttpRequest, response: HttpResponse) -> str:
         """Return the token of an answer that leads to another page."""
         cookies = {
             name: {"value": morsel.value, "options": dict(morsel)}
             for name, morsel in response.cookies.items()
         }
-        parts = [response.status_code, response.headers["Location"], cookies]
+        has_logged_out = getattr(request, LOGGED_OUT, False)
+        url = response.headers["Location"]
+        parts = [response.status_code, url, cookies, has_logged_out]
         return Fernet(self.secret).encrypt(json.dumps(parts).encode()).decode()
 
-    def decrypt(self, token: str) -> HttpResponse:
+    def decrypt(self, request: HttpRequest, token: str) -> HttpResponse:
         text = Fernet(self.secret).decrypt(token.encode())
-        status, url, cookies = json.loads(text)
+        status, url, cookies, has_logged_out = json.loads(text)
+        setattr(request, LOGGED_OUT, has_logged_out)
         response = HttpResponse(status=status, headers={"Location": url})
         for name, cookie in cookies.items():
             response.cookies[name] = cookie["value"]
@@ -101,7 +106,7 @@ class RepeatedFormMiddleware(MiddlewareMixin):
         form: SentForm | None = getattr(request, NOTE, None)
         if form and form.find():
             if is_done(response):
-                note = form.note(form.encrypt(response))
+                note = form.note(form.encrypt(request, response))
                 ask_cache(cache.set, form.place, note, KEEP_SECONDS)
             else:
                 ask_cache(cache.delete, form.place)
@@ -122,7 +127,10 @@ class FormNoteMiddleware(MiddlewareMixin):
         form = read_form(request, place)
         if form is None:
             return None
-        if not ask_cache(cache.add, place, form.note(), KEEP_SECONDS):
+        is_first = ask_cache(cache.add, place, form.note(), KEEP_SECONDS)
+        if is_first is None:
+            return None  # the cache is away, and each further call may take seconds
+        if not is_first:
             answer = find_answer(request, form)
             if answer:
                 return answer
@@ -196,7 +204,7 @@ def find_answer(request: HttpRequest, form: SentForm) -> HttpResponse | None:
         return None
     if is_running(note):
         return refusal_page(request, UnavailableError(retry_after=1))
-    return form.decrypt(note["answer"])
+    return form.decrypt(request, note["answer"])
 
 
 def wait_for_answer(form: SentForm) -> Note | None:
