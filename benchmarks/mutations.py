@@ -1511,8 +1511,8 @@ MUTATIONS = [
     Mutation(
         "download of rows that are about the user",
         "src/secure_django/profile/exports.py",
-        'if key.name == "owner" or len(keys) == 1]',
-        "]",
+        'for key in keys if key.name == "owner")',
+        "for key in keys)",
     ),
     Mutation(
         "download of rows that name others",

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connection, models
+from django.test.utils import isolate_apps
 
 from example.models import Bill, Delivery, Household, Loan, Member, Remark, Thing
 from secure_django.deletion import (
+    CollectedRows,
     Deletion,
     DeletionRefusedError,
+    Judge,
     Rows,
     delete_user,
     plan_deletion,
@@ -108,11 +111,59 @@ def test_many_to_many_row_of_another_is_in_the_way(
     household.watchers.add(user, other_user)
     (rows,) = refuse(user).in_the_way
     assert rows.model is Household.watchers.through
-    assert str(rows.label) == "watchers (household)"
+    assert str(rows) == "1 entry in watchers (household)"
+    assert str(Rows(rows.model, 2)) == "2 entries in watchers (household)"
     monkeypatch.setattr(Household, "deleted_with", {"watchers": "x"}, raising=False)
     assert plan_deletion(user).lost
     delete_user(other_user)
     assert list(household.watchers.all()) == [user]
+
+
+def test_others_lose_what_names_them_by_a_key_that_would_be_null(
+    user: User, other_user: User
+) -> None:
+    household = Household.objects.create(owner=user)
+    for payer in (user, other_user):
+        Bill.objects.create(household=household, payer=payer, title="Rent")
+    deletion = plan_deletion(user)
+    assert of_project(deletion.lost) == {"Bill": 1}
+    assert of_project(deletion.goes) == {"Bill": 1, "Household": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+@isolate_apps("example")
+def test_row_names_the_people_of_its_farthest_parent(
+    user: User, other_user: User
+) -> None:
+    attributes = {"__module__": "example.models"}
+
+    def make(name: str, **keys: Any) -> Any:
+        return type(name, (models.Model,), attributes | keys)
+
+    def key_to(target: Any) -> Any:
+        return models.ForeignKey(target, models.CASCADE, related_name="+")
+
+    kinds = [make("Level0", person=key_to(User))]
+    for number in range(1, 7):
+        keys = {"parent": key_to(kinds[-1])}
+        kinds.append(make(f"Level{number}", **keys))
+    kinds.append(make("Card", parent=key_to(kinds[-1]), person=key_to(User)))
+    with connection.schema_editor() as editor:
+        for kind in kinds:
+            editor.create_model(kind)
+    try:
+        row = kinds[0].objects.create(person=other_user)
+        for kind in kinds[1:-1]:
+            row = kind.objects.create(parent=row)
+        card = kinds[-1].objects.create(parent=row, person=user)
+        rows = CollectedRows([user], "default")
+        rows.add([user])
+        rows.add([card])
+        assert Judge(rows).deletion().in_the_way == (Rows(kinds[-1], 1),)
+    finally:
+        with connection.schema_editor() as editor:
+            for kind in reversed(kinds):
+                editor.delete_model(kind)
 
 
 @pytest.mark.parametrize("name", ["owner", "thing"])

@@ -333,6 +333,14 @@ class StaffFields:
         ]
 
 
+def attributes_of(inline: Any) -> dict[str, Any]:
+    """Return what the admin of inline objects may not choose.
+
+    Only the page of an account deletes it, with all that it asks before.
+    """
+    return {"can_delete": False} if issubclass(inline.model, User) else {}
+
+
 class ModelAdmin(StaffFields, admin.ModelAdmin):
     """Allow only the lookups of a list's own filters.
 
@@ -523,7 +531,7 @@ class ModelAdmin(StaffFields, admin.ModelAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         inlines = super().get_inlines(request, obj)
         return [
-            type(inline.__name__, (StaffFields, inline), {})
+            type(inline.__name__, (StaffFields, inline), attributes_of(inline))
             for inline in inlines
             if may_change(request, inline.model)
         ]

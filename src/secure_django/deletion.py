@@ -21,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 __all__ = [
     "Deletion",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 type Users = Collection[Any]
+type Row = tuple[type[models.Model], Any]  # the model, and the primary key
 
 # A row with such a key stays when the person of the key goes, so it does not rely on
 # that person.
@@ -46,7 +48,6 @@ CASCADING = {models.CASCADE, models.DB_CASCADE}
 REFUSING = {models.PROTECT, models.RESTRICT}
 # By such a key, no row goes. By any other it may, such as by a function of a project.
 STAYING = {*KEEPING, *REFUSING, models.DO_NOTHING}
-MOST_STEPS = 4  # keys in a row, from a row to the person whom a parent names
 MOST_ROUNDS = 5  # of locks, until no further row has come
 ROWS_AT_ONCE = 500
 
@@ -78,8 +79,8 @@ class Deletion:
     """What the deletion of an account does, by kind and number.
 
     `goes` is the person's alone. `stays` is without the person's name. `lost` names
-    others too, and goes since its model allows it. `in_the_way` names others, and is
-    `protected`, or must not go.
+    others too, and goes: its model allows it, or it names them by a key that would be
+    set to null. `in_the_way` names others, and must not go. `protected` must stay.
     """
 
     goes: tuple[Rows, ...] = ()
@@ -152,6 +153,7 @@ def delete_user(*users: Any) -> Deletion:
             if deletion.is_refused:
                 raise DeletionRefusedError(deletion)
             rows.delete()
+            check_left_keys(rows, using)
     except IntegrityError as error:
         # Of a key that Django leaves alone, and the database does not (DO_NOTHING).
         raise DeletionRefusedError(Deletion()) from error
@@ -201,7 +203,7 @@ def collect_locked(users: Users, using: str) -> CollectedRows:
     keys = {user.pk for user in users}
     locked: dict[type[models.Model], set[Any]] = defaultdict(set)
     lock(model, keys, using)
-    for _ in range(MOST_ROUNDS):
+    for _round in range(MOST_ROUNDS):
         present = list(model._base_manager.using(using).filter(pk__in=keys))
         if len(present) < len(keys):
             raise model.DoesNotExist
@@ -224,6 +226,22 @@ def lock(model: type[models.Model], keys: Collection[Any], using: str) -> None:
         list(rows.filter(pk__in=some_keys).values_list("pk", flat=True))
 
 
+def check_left_keys(rows: CollectedRows, using: str) -> None:
+    """Let the database refuse now what a key with DO_NOTHING still needs.
+
+    It would do so at the end of the transaction, which may be the caller's.
+    """
+    models_of_rows = list(rows.keys())
+    tables = {
+        key.model._meta.db_table
+        for model in models_of_rows
+        for key in keys_to(model)
+        if key.remote_field.on_delete is models.DO_NOTHING and key.model._meta.managed
+    }
+    if tables:
+        connections[using].check_constraints(sorted(tables))
+
+
 def label_lower(model: type[models.Model]) -> str:
     return str(model._meta.label_lower)
 
@@ -240,45 +258,93 @@ class Judge:
     rows: CollectedRows
     lost: dict[Any, set[Any]] = field(default_factory=lambda: defaultdict(set))
     refused: dict[Any, set[Any]] = field(default_factory=lambda: defaultdict(set))
+    # Where the keys of each row lead, by their names.
+    ends: dict[Row, dict[str, "End"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.going = self.rows.keys()
         self.users = {user.pk for user in self.rows.users}
+        self.follow_keys()
+        self.of_others = self.rows_of_others()
         for model, keys in self.going.items():
-            self.judge(model, keys)
-
-    def judge(self, model: type[models.Model], keys: set[Any]) -> None:
-        if issubclass(model, get_user_model()):
-            self.refused[model, None] |= keys - self.users
-            return
-        found = self.rows_of_others(model, keys)
-        for pk, ends in self.ends_of(model, found).items():
-            names = found[pk]
-            is_direct = any(is_key_to_user(model, name) for name in names)
-            if not is_direct and all(ends[name].goes for name in names):
-                # Its parents go, and are judged themselves.
-                if any(ends[name].pk in self.lost[ends[name].model] for name in names):
-                    self.lost[model].add(pk)
+            if issubclass(model, get_user_model()):
+                self.refused[model, None] |= keys - self.users
                 continue
-            by = {name: end for name, end in ends.items() if end.is_cause}
-            allowed = [name for name in by if is_allowed(model, name)]
-            if not (allowed or (not by and is_allowed_generically(model))):
-                self.refused[model, holder_of(by.values())].add(pk)
-            elif is_direct or not any(is_key_to_user(model, name) for name in allowed):
-                self.lost[model].add(pk)
+            for pk in keys:
+                self.judge(model, pk)
+        self.add_named_rows()
 
-    def rows_of_others(
-        self, model: type[models.Model], keys: set[Any]
-    ) -> dict[Any, set[str]]:
-        """Return the rows that name others: the first key of each way to a person."""
-        found: dict[Any, set[str]] = defaultdict(set)
-        for path in paths_to_users(model):
-            named = models.Q(**{f"{path}__isnull": False})
-            others = named & ~models.Q(**{f"{path}__pk__in": self.users})
-            for rows in self.in_batches(model, keys):
-                for pk in rows.filter(others).values_list("pk", flat=True):
-                    found[pk].add(path.partition("__")[0])
-        return found
+    def follow_keys(self) -> None:
+        """Read the keys of the rows that go, and of their parents, up to people."""
+        person = concrete(get_user_model())
+        new = {model: keys for model, keys in self.going.items() if model is not person}
+        while new:
+            parents: dict[type[models.Model], set[Any]] = defaultdict(set)
+            for model, keys in new.items():
+                for pk, ends in self.ends_of(model, keys).items():
+                    self.ends[model, pk] = ends
+                    if any(map(self.is_other_person, ends.values())):
+                        continue
+                    for end in ends.values():
+                        is_parent = end.pk is not None and not end.is_person
+                        if is_parent and end.row not in self.ends:
+                            parents[end.model].add(end.pk)
+            new = parents
+
+    def rows_of_others(self) -> set[Row]:
+        """Return the rows that name others, themselves or by their parents."""
+        children: dict[Row, set[Row]] = defaultdict(set)
+        named: set[Row] = set()
+        for row, ends in self.ends.items():
+            for end in ends.values():
+                children[end.row].add(row)
+            if any(map(self.is_other_person, ends.values())):
+                named.add(row)
+        waiting = list(named)
+        while waiting:
+            new = children[waiting.pop()] - named
+            named |= new
+            waiting += new
+        return named
+
+    def judge(self, model: type[models.Model], pk: Any) -> None:
+        ends = self.ends.get((model, pk), {})
+        names = [name for name, end in ends.items() if self.is_of_others(end)]
+        is_direct = any(is_key_to_user(model, name) for name in names)
+        if not is_direct and all(ends[name].goes for name in names):
+            # Its parents go, and are judged themselves.
+            if any(ends[name].pk in self.lost[ends[name].model] for name in names):
+                self.lost[model].add(pk)
+            return
+        by = {name: end for name, end in ends.items() if end.is_cause}
+        allowed = [name for name in by if is_allowed(model, name)]
+        if not (allowed or (not by and is_allowed_generically(model))):
+            self.refused[model, holder_of(by.values())].add(pk)
+        elif is_direct or not any(is_key_to_user(model, name) for name in allowed):
+            self.lost[model].add(pk)
+
+    def is_other_person(self, end: "End") -> bool:
+        is_named = end.is_person and end.pk is not None
+        return is_named and end.pk not in self.users
+
+    def is_of_others(self, end: "End") -> bool:
+        return self.is_other_person(end) or end.row in self.of_others
+
+    def add_named_rows(self) -> None:
+        """Add rows that go, and name others by a key that would be set to null.
+
+        They are no reason to refuse, but others lose them.
+        """
+        for key in keys_to(get_user_model()):
+            model = concrete(key.model)
+            if model not in self.going or key.remote_field.on_delete not in KEEPING:
+                continue
+            is_other = models.Q(**{f"{key.name}__isnull": False})
+            is_other &= ~models.Q(**{f"{key.name}__pk__in": self.users})
+            for rows in self.in_batches(model, self.going[model]):
+                self.lost[model].update(
+                    rows.filter(is_other).values_list("pk", flat=True)
+                )
 
     def ends_of(
         self, model: type[models.Model], keys: Collection[Any]
@@ -333,7 +399,7 @@ class Judge:
         """Return how many rows with a key that is set to null go, and how many stay."""
         going: dict[Any, int] = defaultdict(int)
         staying: dict[Any, int] = defaultdict(int)
-        for key in keys_to_users():
+        for key in keys_to(get_user_model()):
             model = concrete(key.model)
             if key.remote_field.on_delete in {*CASCADING, *REFUSING, models.DO_NOTHING}:
                 continue
@@ -356,6 +422,14 @@ class End(NamedTuple):
     goes: bool
     is_cause: bool  # the row goes since this one does
 
+    @property
+    def row(self) -> Row:
+        return self.model, self.pk
+
+    @property
+    def is_person(self) -> bool:
+        return self.model is concrete(get_user_model())
+
 
 def counted(numbers: dict[Any, int]) -> tuple[Rows, ...]:
     rows = [Rows(model, number) for model, number in numbers.items() if number]
@@ -368,21 +442,6 @@ def holder_of(causes: Iterable[End]) -> type[models.Model] | None:
     return next((end.model for end in causes if end.model is not user), None)
 
 
-def paths_to_users(model: type[models.Model]) -> tuple[str, ...]:
-    """Return the ways from a row to people whom it names, itself or by its parents."""
-    return tuple(find_paths((model,)))
-
-
-def find_paths(steps: tuple[type[models.Model], ...]) -> Iterator[str]:
-    for key in naming_keys(steps[-1]):
-        target = concrete(key.related_model)
-        if target is get_user_model():
-            yield key.name
-        # A comment may be below another comment, once.
-        elif len(steps) < MOST_STEPS and steps.count(target) < 2:
-            yield from (f"{key.name}__{path}" for path in find_paths((*steps, target)))
-
-
 def naming_keys(model: type[models.Model]) -> list[Any]:
     """Return the keys by which a row relies on another."""
     keys: list[Any] = [
@@ -391,8 +450,9 @@ def naming_keys(model: type[models.Model]) -> list[Any]:
     return [key for key in keys if key.remote_field.on_delete not in KEEPING]
 
 
-def keys_to_users() -> list[Any]:
-    relations: Iterable[Any] = get_user_model()._meta.get_fields(include_hidden=True)
+def keys_to(model: type[models.Model]) -> list[Any]:
+    """Return the keys of other rows to those of a model."""
+    relations: Iterable[Any] = model._meta.get_fields(include_hidden=True)
     return [
         relation.field
         for relation in relations
@@ -434,6 +494,7 @@ def label_of(model: Any, number: int) -> Any:
     if model._meta.auto_created:
         holder, fields = many_to_many_of(model)
         names = [holder._meta.get_field(name).verbose_name for name in fields]
-        return format_lazy("{} ({})", names[0], label_of(holder, 1))
+        text = _("entry in {} ({})") if number == 1 else _("entries in {} ({})")
+        return format_lazy(text, names[0], label_of(holder, 1))
     meta = model._meta
     return meta.verbose_name if number == 1 else meta.verbose_name_plural

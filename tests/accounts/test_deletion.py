@@ -8,11 +8,12 @@ from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core import mail
-from django.db.models import CASCADE
+from django.db.models import CASCADE, DO_NOTHING
 from django.utils import timezone
 
 from example.models import Bill, Household, Loan, Member, Thing
 from secure_django.accounts.jobs import delete_unverified
+from secure_django.admin import ModelAdmin
 from secure_django.deletion import Deletion, delete_user
 from secure_django.photos.models import Photo
 from secure_django.testing import PASSWORD, HTTPSClient, Login, MakePhoto, MakeUser
@@ -204,6 +205,35 @@ def test_page_of_another_kind_deletes_no_account(
     photo_admin = admin.site.get_model_admin(Photo)
     *_, protected = photo_admin.get_deleted_objects([photo], request)
     assert protected == ["users"]
+
+
+def test_page_of_another_kind_deletes_no_account_beside_it(
+    rf: Any, make_user: MakeUser, make_photo: MakePhoto
+) -> None:
+    class UserInline(admin.TabularInline):
+        model = User
+        fields = ("name",)
+
+    class PhotoAdmin(ModelAdmin):
+        inlines = (UserInline,)
+
+    request = rf.get("/")
+    request.user = make_user("admin@example.com", is_staff=True, is_superuser=True)
+    photo_admin = PhotoAdmin(Photo, admin.site)
+    (inline,) = photo_admin.get_inline_instances(request, make_photo())
+    assert not inline.get_formset(request).can_delete
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_that_only_the_database_needs_is_kept_by_staff_too(
+    staff: HTTPSClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = Thing._meta.get_field("owner").remote_field
+    monkeypatch.setattr(owner, "on_delete", DO_NOTHING)
+    Thing.objects.create(owner=user)
+    response = delete_by_staff(staff, user, "page")
+    assert "Nothing was deleted: other people need what would go." in response.text
+    assert Thing.objects.get().owner == user
 
 
 def test_sign_up_that_others_need_stays(

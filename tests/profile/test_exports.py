@@ -8,7 +8,9 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.apps import apps
+from django.db.models import CASCADE, PROTECT
 from django.test import Client
+from django.test.utils import isolate_apps
 from pytest_django import Settings
 
 from example.models import Bill, Household, Loan, Member, Remark, Thing
@@ -121,6 +123,43 @@ def test_download_has_what_is_the_persons_of_shared_objects(
     (watcher,) = data["example.household_watchers"]
     assert member["household"] == watcher["household"] == household.pk
     assert data["example.household"] == []
+
+
+@pytest.mark.control("V8.2.2")
+def test_row_of_others_that_a_person_handles_is_not_in_that_persons_download(
+    visitor: HTTPSClient,
+    user: User,
+    other_user: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    household = Household.objects.create(owner=other_user)
+    Bill.objects.create(household=household, payer=user, title="Rent of a stranger")
+    assert "bill" in labels()
+    payer: Any = Bill._meta.get_field("payer")
+    for name in ("handled_by", "approver", "updated_by", "recipient"):
+        monkeypatch.setattr(payer, "name", name)
+        assert "bill" not in labels()
+        assert "stranger" not in download(visitor, user).getvalue().decode()
+    monkeypatch.setattr(payer.remote_field, "on_delete", PROTECT)
+    assert "bill" not in labels()
+    monkeypatch.setattr(payer.remote_field, "on_delete", CASCADE)
+    assert "bill" in labels()
+
+
+@isolate_apps("example")
+def test_key_to_a_part_of_the_users_names_a_user_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Colleague(User):
+        class Meta:
+            proxy = True
+            app_label = "example"
+
+    guest: Any = Thing._meta.get_field("guest")
+    monkeypatch.setattr(guest, "related_model", Colleague)
+    monkeypatch.setattr(Thing._meta.get_field("owner"), "name", "author")
+    assert "thing" not in labels()
+    assert not is_exported(guest)
 
 
 @pytest.mark.control("V8.2.2")

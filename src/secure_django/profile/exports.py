@@ -5,6 +5,7 @@ that no form may have (`editable=False`) are left out.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,13 @@ ACCOUNT_FIELDS = ("email", "language", "decision_emails", "date_joined", "last_l
 PHOTO_FIELDS = ("title", "original_name", "status", "reason", "created_at")
 FOLDERS_OF_OTHERS = {"node_modules", "site-packages", "vendor"}
 ROWS_AT_ONCE = 500
+# A row that stays when the person of its only key goes may be another's, whom that
+# person serves. By these names of the key, it is the person's own.
+OWN_NAME = re.compile(
+    r"owner|author|user|customer|client|buyer|payer|sender|creator|member|uploader"
+    r"|organi[sz]er|poster|reporter|requester|seller|submitter|writer"
+    r"|(created|paid|posted|submitted|uploaded|written)_by"
+)
 
 
 def json_of(user: User) -> Iterator[str]:
@@ -178,11 +186,17 @@ def key_of_owner(model: type[models.Model]) -> Any:
     """Return the key to the user whose rows they are, or None.
 
     Of several keys to users, it is `owner`: without that name, a row may be of one user
-    and about another.
+    and about another. A single one says so by its name, or since the row goes with it.
     """
     keys = [field for field in model._meta.concrete_fields if is_key_to_user(field)]
-    owners = [key for key in keys if key.name == "owner" or len(keys) == 1]
-    return next(iter(owners), None)
+    if len(keys) == 1:
+        return keys[0] if leads_to_owner(keys[0]) else None
+    return next((key for key in keys if key.name == "owner"), None)
+
+
+def leads_to_owner(key: Any) -> bool:
+    goes_along = key.remote_field.on_delete in CASCADING
+    return goes_along or bool(OWN_NAME.fullmatch(key.name))
 
 
 def is_of_project(app: AppConfig) -> bool:
@@ -196,7 +210,8 @@ def is_of_project(app: AppConfig) -> bool:
 
 
 def is_key_to_user(field: models.Field) -> bool:
-    return field.related_model is User
+    related: Any = field.related_model
+    return isinstance(related, type) and issubclass(related, User)
 
 
 def objects(user: User, kind: Kind) -> Iterator[dict[str, Any]]:

@@ -1,15 +1,16 @@
 """Rows of other people that come while an account is deleted."""
 
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.signals import pre_delete
 
-from example.models import Household, Member
+from example.models import Household, Member, Thing
 from secure_django import deletion
 from secure_django.deletion import DeletionRefusedError, delete_user
+from secure_django.testing import PASSWORD, Login
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,3 +101,43 @@ def test_row_that_comes_before_the_lock_refuses_the_deletion(
         delete_user(user)
     assert not joining.errors
     assert Member.objects.count() == 2
+
+
+def test_deadlock_ends_with_the_page_that_asks_to_try_again(
+    login: Login, user: User, other_user: User
+) -> None:
+    thing = Thing.objects.create(owner=other_user, guest=user, title="Teapot")
+    client = login(user)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.raise_request_exception = False
+    is_held = Event()
+    is_deleting = Event()
+
+    def lock_thing_and_then_user() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                # The database ends the other transaction, which is the page's.
+                cursor.execute("SET LOCAL deadlock_timeout = '10s'")
+                Thing.objects.select_for_update().get(pk=thing.pk)
+                is_held.set()
+                is_deleting.wait(5)
+                User.objects.select_for_update().get(pk=user.pk)
+        finally:
+            connections.close_all()
+
+    def go_on(**_: object) -> None:
+        is_deleting.set()
+
+    thread = Thread(target=lock_thing_and_then_user)
+    thread.start()
+    is_held.wait(5)
+    pre_delete.connect(go_on, sender=User)
+    try:
+        response = client.post("/accounts/delete/")
+    finally:
+        pre_delete.disconnect(go_on, sender=User)
+        thread.join()
+    assert response.status_code == 503
+    assert "Temporarily unavailable" in response.text
+    assert Thing.objects.get().guest == user
+    assert "Account deleted" in client.post("/accounts/delete/").text
