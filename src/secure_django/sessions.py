@@ -117,6 +117,14 @@ def has_time_ahead(data: Mapping[str, Any]) -> bool:
 
 
 def is_in_use() -> bool:
-    """Return whether the project keeps its sessions in this store, or a subclass."""
+    """Return whether the project keeps its sessions in this store, or a subclass.
+
+    A subclass may have a model of its own, whose fields have to hash and encrypt too.
+    """
     store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
-    return isinstance(store, type) and issubclass(store, SessionStore)
+    if not (isinstance(store, type) and issubclass(store, SessionStore)):
+        return False
+    model = store.get_model_class()
+    key = model._meta.get_field("session_key")
+    data = model._meta.get_field("session_data")
+    return isinstance(key, SessionKeyField) and getattr(data, "is_encrypted", False)

@@ -1,23 +1,33 @@
 """Rows of sessions: what they have, what opens them, and what is left without a key."""
 
 import logging
+import sys
 from datetime import timedelta
 from io import StringIO
+from types import ModuleType
 
 import pytest
 from asgiref.sync import async_to_sync
 from cryptography.fernet import Fernet
 from django.conf import settings as project_settings
 from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session as DjangosSession
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import isolate_apps
 from django.utils import timezone
 from pytest_django import Settings
 
 from secure_django.encryption import encrypt
 from secure_django.models import Session
-from secure_django.sessions import KeyHash, SessionStore, hash_key
+from secure_django.sessions import (
+    KeyHash,
+    SessionKeyField,
+    SessionStore,
+    hash_key,
+    is_in_use,
+)
 from secure_django.testing import HTTPSClient, Login, is_logged_in
 from users.models import User
 
@@ -97,6 +107,37 @@ def test_code_that_knows_the_hash_finds_compares_and_ends_a_session(db: None) ->
     assert SessionStore(found)["number"] == 1
     SessionStore().delete(found)
     assert not SessionStore().exists(key)
+
+
+@pytest.mark.control("dump")
+@isolate_apps("example")
+def test_store_of_a_team_hashes_and_encrypts_or_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's documents let a model of sessions inherit from AbstractBaseSession."""
+
+    class InClear(AbstractBaseSession):
+        class Meta:
+            app_label = "example"
+
+    class WithHashAlone(AbstractBaseSession):
+        session_key = SessionKeyField(max_length=40, primary_key=True)
+
+        class Meta:
+            app_label = "example"
+
+    class OfAccount(Session):
+        class Meta:
+            app_label = "example"
+
+    engine = ModuleType("engine_of_a_team")
+    monkeypatch.setitem(sys.modules, engine.__name__, engine)
+    settings.SESSION_ENGINE = engine.__name__
+    for model, is_safe in ((InClear, False), (WithHashAlone, False), (OfAccount, True)):
+        options = {"get_model_class": classmethod(lambda cls, it=model: it)}
+        store = type("SessionStore", (SessionStore,), options)
+        monkeypatch.setattr(engine, "SessionStore", store, raising=False)
+        assert is_in_use() is is_safe
 
 
 def test_store_works_in_async_views(client: HTTPSClient, user: User) -> None:
