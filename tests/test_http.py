@@ -144,3 +144,12 @@ def test_only_named_fields_are_returned(client: HTTPSClient) -> None:
     body = b'{"title": "a", "price": 3, "owner": 4711}'
     response = client.generic("POST", "/api/", body, JSON)
     assert response.json() == {"title": "a", "price": 3}
+
+
+@pytest.mark.parametrize("kind", [list[str], dict[str, int] | None, Any])
+def test_kind_that_says_more_than_a_type_is_refused(
+    kind: Any, rf: RequestFactory
+) -> None:
+    request = rf.generic("POST", "/", b'{"tags": "text"}', JSON)
+    with pytest.raises(TypeError, match="tags: name types such as list"):
+        json_body(request, {"tags": kind})

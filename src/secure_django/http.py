@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
@@ -153,12 +153,22 @@ def check_text(text: str) -> None:
 
 def check_fields(content: Mapping[str, Any], fields: Mapping[str, Kind]) -> None:
     for name, kind in fields.items():
-        kinds = get_args(kind) or (kind,)
+        kinds = types_of(name, kind)
         if name not in content and type(None) not in kinds:
             raise InvalidJSONError(f"The JSON lacks {name}.")
         if not has_kind(content.get(name), kinds):
-            expected = " or ".join(NAMES.get(each, each.__name__) for each in kinds)
+            expected = " or ".join(NAMES[each] for each in kinds)
             raise InvalidJSONError(f"{name} must be {expected}.")
+
+
+def types_of(name: str, kind: Kind) -> tuple[type, ...]:
+    """Return the types that a view takes; refuse what says more, such as list[str]."""
+    is_union = get_origin(kind) in {Union, UnionType}
+    kinds = get_args(kind) if is_union else (kind,)
+    if not NAMES.keys() >= set(kinds):
+        message = f"{name}: name types such as list, and check what is in it yourself."
+        raise TypeError(message)
+    return kinds
 
 
 def has_kind(value: Any, kinds: Collection[type]) -> bool:
