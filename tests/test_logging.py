@@ -1,5 +1,7 @@
 """What is logged, and what is never logged."""
 
+import asyncio
+import gc
 import json
 import logging
 import os
@@ -337,3 +339,23 @@ def test_request_id_is_taken_only_from_a_trusted_proxy(
             client.get(LOGIN, headers={"x-request-id": forged}).headers["X-Request-ID"]
             != forged
         )
+
+
+def test_error_that_nobody_awaits_is_logged_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail() -> None:
+        message = "the secret of Ann"
+        raise ValueError(message)
+
+    async def forget() -> None:
+        task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+
+    asyncio.run(forget())
+    gc.collect()
+    [record] = [each for each in caplog.records if each.name == "asyncio"]
+    line = JSONFormatter().format(record)
+    assert "Task exception was never retrieved" in line
+    assert "ValueError" in line
+    assert "Ann" not in line

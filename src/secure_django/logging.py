@@ -72,7 +72,7 @@ class JSONFormatter(logging.Formatter):
             "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "event": mask_tokens(record.getMessage()),
+            "event": mask_tokens(message_of(record)),
         }
         present_id = request_id.get()
         if present_id:
@@ -82,6 +82,15 @@ class JSONFormatter(logging.Formatter):
             line |= describe_with_causes(record.exc_info[1])
         shortened = {name: shorten(value) for name, value in line.items()}
         return json.dumps(shortened, default=str)
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return the message of a record.
+
+    After its first line, asyncio writes the task, with the text of its error.
+    """
+    message = record.getMessage()
+    return message.partition("\n")[0] if record.name == "asyncio" else message
 
 
 def shorten(value: object) -> object:

@@ -50,12 +50,18 @@ def read_json(path: Path) -> Any:  # its form is for the caller to check
     return parse_json(read_file(path))
 
 
-def parse_json(text: str) -> Any:
-    """Return what a JSON text says; each name of an object occurs once."""
-    check_depth(text)
+def parse_json(text: str, max_depth: int = MAX_DEPTH, **numbers: Any) -> Any:
+    """Return what a JSON text says; each name of an object occurs once.
+
+    `numbers` are `parse_int` and `parse_float` of `json.loads`.
+    """
+    check_depth(text, max_depth)
     try:
         return json.loads(
-            text, object_pairs_hook=make_object, parse_constant=refuse_constant
+            text,
+            object_pairs_hook=make_object,
+            parse_constant=refuse_constant,
+            **numbers,
         )
     except UnreadableError:
         raise
@@ -63,13 +69,13 @@ def parse_json(text: str) -> Any:
         raise UnreadableError(f"it is no JSON: {error}") from error
 
 
-def check_depth(text: str) -> None:
+def check_depth(text: str, max_depth: int) -> None:
     """Refuse what the parser could end with an error of recursion."""
     depth = 0
     for token in TOKEN.finditer(text):
         depth += DEEPER.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            raise UnreadableError(f"it is nested more than {MAX_DEPTH} times")
+        if depth > max_depth:
+            raise UnreadableError(f"it is nested more than {max_depth} times")
 
 
 def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
