@@ -13,8 +13,7 @@ from django.db import models
 from django.urls import reverse
 
 from secure_django.guard.access import OWN_ROUTES, app_of
-from secure_django.guard.deletions import is_lasting, is_present
-from secure_django.guard.fixtures import rolled_back
+from secure_django.guard.deletions import is_lasting, is_present, rolled_back
 from secure_django.guard.marks import MARK
 from secure_django.guard.rows import users_of
 from secure_django.guard.sending import Sender
