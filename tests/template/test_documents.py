@@ -401,6 +401,7 @@ def test_every_variable_that_a_project_reads_is_documented(
         "NOTIFY_SOCKET",
         "PYTHONPATH",
         "SYSTEMROOT",
+        "TZ",
     }, "these come from Django, GitHub, systemd, Python and Windows"
 
 

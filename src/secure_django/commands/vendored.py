@@ -31,7 +31,7 @@ LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>\S.*)")
 # What Python and desktops leave in folders.
 LEFTOVERS = {"__pycache__", ".DS_Store"}
 # As scans/bytecode.py of a project has them.
-COMPILED = (".pyc", ".pyd", ".pyo", ".pth", ".so")
+COMPILED = re.compile(r"(^|/)__pycache__(/|\Z)|\.(pyc|pyd|pyo|pth|so)\Z", re.IGNORECASE)
 ADVICE = """\
 Restore the files with Git, and run `uv sync --reinstall-package secure-django`: \
 what a project changes without an edit is in secure_django/docs/seams.md."""
@@ -125,11 +125,7 @@ def compiled_names(root: Path) -> list[str]:
         listing = run("git", "-C", str(root), "ls-files", "-z", "--recurse-submodules")
     except NotRun:
         return []
-    return [name for name in listing.split("\0") if is_compiled(name.casefold())]
-
-
-def is_compiled(name: str) -> bool:
-    return "__pycache__" in name.split("/") or name.endswith(COMPILED)
+    return [name for name in listing.split("\0") if COMPILED.search(name)]
 
 
 def compare_copies(root: Path) -> list[str]:

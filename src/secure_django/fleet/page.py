@@ -65,7 +65,7 @@ def make_row(name: str, evidence: Evidence | None, problems: list[Problem]) -> R
     cells = [name, *describe_evidence(evidence)]
     ordered = sorted(problems, key=lambda problem: problem.kind)
     shown = [
-        problem._replace(text=printable(problem.text))
+        Problem(problem.kind, printable(problem.text))
         for problem in ordered[:MOST_PROBLEMS]
     ]
     more = ordered[MOST_PROBLEMS:]

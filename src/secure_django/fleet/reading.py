@@ -156,7 +156,7 @@ def add_doubles(projects: list[Project]) -> Iterator[Project]:
             for other in others
             if other != project.name
         ]
-        yield project._replace(problems=project.problems + problems)
+        yield Project(project.name, project.evidence, project.problems + problems)
 
 
 def key_of(evidence: Evidence) -> tuple[str, str]:

@@ -282,19 +282,23 @@ class Deletion:
     def losses_by(self, model: Model, key: Any, keys: Sequence[Any]) -> Iterator[Loss]:
         """Yield what becomes of a row of which one key leads to the owner."""
         with rolled_back():
-            try:
-                row = self.make_row(model, key, keys)
-            except Exception as error:  # whatever it is, it is said
-                self.unmade[model] = in_words(error)
+            row = self.try_row(model, key, keys)
+            if row is None:
                 return
             path = path_to(row, key, self.owner)
             rows = [each for each in rows_of(model) if path_to(each, key, self.owner)]
             is_deleted = delete_account(self.owner, [row]).is_deleted
             gone = [each for each in rows if not is_present(each)]
         if is_deleted and row in gone:
-            paths = [naming_path(other) or (label_of(other),) for other in keys]
-            others = [path for path in paths if path[0] != label_of(key)]
-            yield Loss(model, key, path, min(others, key=len), len(gone))
+            yield Loss(model, key, path, shortest_path(key, keys), len(gone))
+
+    def try_row(self, model: Model, key: Any, keys: Sequence[Any]) -> Row | None:
+        """Return such a row, or keep the reason why there is none."""
+        try:
+            return self.make_row(model, key, keys)
+        except Exception as error:  # whatever it is, it is said
+            self.unmade[model] = in_words(error)
+            return None
 
     def target_of_owner(self, key: Any, of_owner: Maker) -> Row:
         """Return the owner's row to which a key leads. One of a role's is not."""
@@ -321,6 +325,12 @@ class Deletion:
             message = f"its key {key.name} leads to no row of the owner"
             raise NotMadeError(message)
         return made
+
+
+def shortest_path(key: Any, keys: Sequence[Any]) -> tuple[str, ...]:
+    """Return the shortest way to somebody else, by another key than this."""
+    paths = [naming_path(other) or (label_of(other),) for other in keys]
+    return min((path for path in paths if path[0] != label_of(key)), key=len)
 
 
 def goes_with(row: Row, owner: Row) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from django.db import transaction
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from secure_django.guard.deletions import rolled_back
 from secure_django.guard.noticing import handled_exceptions
 from secure_django.guard.objects import NoWorldError
 from secure_django.guard.results import FOLDER
@@ -83,13 +84,6 @@ class Stage:
 
 
 STAGE = pytest.StashKey[Stage]()
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="session")

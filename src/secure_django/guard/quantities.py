@@ -20,13 +20,12 @@ USUAL = 3
 
 def weaknesses(attempt: Attempt) -> Iterator[str]:
     for change in attempt.answer.changes:
-        for field in change.fields():
-            if is_number(field):
-                value = change.new.get(field.attname)
-                name = f"{change.model.__name__}.{field.name}"
-                yield from faults_of_number(value, field.name, name)
-                if value == ZERO and takes_zero(attempt, field):
-                    yield f"stores 0 as {name}: {ADVICE.bound_amount}"
+        for field in filter(is_number, change.fields()):
+            value = change.new.get(field.attname)
+            name = f"{change.model.__name__}.{field.name}"
+            yield from faults_of_number(value, field.name, name)
+            if value == ZERO and takes_zero(attempt, field):
+                yield f"stores 0 as {name}: {ADVICE.bound_amount}"
 
 
 def faults_of_number(value: Any, field_name: str, name: str) -> Iterator[str]:

@@ -40,6 +40,7 @@ from secure_django.guard.tables import CONFIG, OWN_APPS, is_tested, named
 from secure_django.guard.typed import OUTSIDER
 from secure_django.guard.users import email_of
 from secure_django.guard.values import without_none
+from secure_django.guard.world import World
 
 # Of django.contrib.auth: each is a log-in, or the half of one.
 CHECKS = {"acheck_password", "authenticate", "aauthenticate", "check_password"}
@@ -53,14 +54,8 @@ TOKEN = re.compile(
 def test_objects_of_a_deleted_account_are_deleted(sender: Sender) -> None:
     findings = Findings()
     kept = named("STAYS")
-    for app, rows in sender.world.rows.items():
-        owner = sender.world.people[app]["owner"]
-        theirs = [row for row in rows if is_of_nobody_else(row, owner)]
-        with rolled_back():
-            outcome = delete_account(owner)
-            present_rows = filter(is_present, theirs if outcome.is_deleted else ())
-            staying = [row for row in present_rows if row not in outcome.handed_over]
-        names = {type(row).__name__ for row in staying if not is_shared(row)}
+    for app in sender.world.rows:
+        names = {type(row).__name__ for row in rows_that_stay(sender.world, app)}
         for name in names - kept:
             findings.add(f"{name} stays when its owner is deleted")
     findings.report(LET_GO, LET_STAY)
@@ -77,6 +72,19 @@ def test_deleted_account_takes_nothing_of_others(sender: Sender) -> None:
         for model, reason in deletion.unmade.items():
             findings.add(f"{model.__name__} of another person was not made: {reason}")
     findings.report(KEEP_SHARED, SAY_ONE_USER, ALLOW_LOSS, MAKE_ONE_OF_OTHER)
+
+
+def rows_that_stay(world: World, app: str) -> list[models.Model]:
+    """Return rows of the owner alone which the deletion of the account leaves."""
+    owner = world.people[app]["owner"]
+    theirs = [row for row in world.rows[app] if is_of_nobody_else(row, owner)]
+    with rolled_back():
+        outcome = delete_account(owner)
+        left = [row for row in theirs if is_present(row)]
+    if not outcome.is_deleted:
+        return []
+    left = [row for row in left if row not in outcome.handed_over]
+    return [row for row in left if not is_shared(row)]
 
 
 def is_of_nobody_else(row: models.Model, owner: Any) -> bool:
