@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from secure_django.commands.vendored import COMPILED
 from tests.support.baking import RAW, ROOT, run
 
 SCRIPT = "scans/bytecode.py"
@@ -115,3 +116,9 @@ def test_the_script_imports_nothing_of_the_project(clone: Path) -> None:
         check=False,
     )
     assert process.returncode == 0
+
+
+def test_check_of_a_project_looks_for_the_same_files() -> None:
+    """The script imports nothing of the package, so the pattern is there twice."""
+    text = (ROOT / RAW / SCRIPT).read_text(encoding="utf-8")
+    assert f'COMPILED = re.compile(r"{COMPILED.pattern}", re.IGNORECASE)\n' in text
