@@ -67,9 +67,16 @@ def hash_key(key: str) -> KeyHash:
 class SessionKeyField(models.CharField):
     """Store the hash of a session's key, and look rows up by key or hash."""
 
-    def get_prep_value(self, value: Any) -> str | None:
+    def get_prep_value(self, value: Any) -> KeyHash | None:
         key = super().get_prep_value(value)
-        return None if key is None else str(hash_key(key))
+        # Django prepares the value of a key to this column twice.
+        return None if key is None else hash_key(key)
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> str | None:
+        key = super().get_db_prep_value(value, connection, prepared)
+        return None if key is None else str(key)
 
     def from_db_value(
         self, value: str | None, expression: Any, connection: BaseDatabaseWrapper

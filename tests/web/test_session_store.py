@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session as DjangosSession
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models
 from django.test.utils import isolate_apps
 from django.utils import timezone
 from pytest_django import Settings
@@ -138,6 +138,37 @@ def test_store_of_a_team_hashes_and_encrypts_or_is_refused(
         store = type("SessionStore", (SessionStore,), options)
         monkeypatch.setattr(engine, "SessionStore", store, raising=False)
         assert is_in_use() is is_safe
+
+
+@pytest.mark.django_db(transaction=True)
+@isolate_apps("example")
+def test_session_of_a_team_has_a_column_of_its_own() -> None:
+    class OfAccount(Session):
+        account = models.IntegerField(default=7)
+
+        class Meta:
+            app_label = "example"
+
+    class Store(SessionStore):
+        @classmethod
+        def get_model_class(cls) -> type[Session]:
+            return OfAccount
+
+    with connection.schema_editor() as editor:
+        editor.create_model(OfAccount)
+    try:
+        session = Store()
+        session.save()
+        session["number"] = 2
+        session.save()
+        key = str(session.session_key)
+        assert Store(key)["number"] == 2
+        assert OfAccount.objects.get(session_key=key).account == 7
+        session.flush()
+        assert not Session.objects.exists()
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(OfAccount)
 
 
 def test_store_works_in_async_views(client: HTTPSClient, user: User) -> None:
