@@ -168,3 +168,14 @@ def test_names_of_amounts_are_those_of_the_guard() -> None:
     for name in names:
         assert bool(QUANTITY.fullmatch(name)) is numbers.is_quantity(name)
     assert AMOUNT.pattern == numbers.AMOUNT.pattern
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, [], {"a": 1}])
+def test_value_of_json_that_is_no_text_is_shown_or_refused(value: object) -> None:
+    class OwnForm(BoundedFormMixin, forms.Form):
+        ip = forms.GenericIPAddressField()
+        data = forms.JSONField(required=False)
+
+    form = OwnForm({"ip": value, "data": value})
+    assert list(form.errors) == ["ip"]
+    assert form.as_p()

@@ -30,8 +30,14 @@ QUANTITY = re.compile(
 LARGEST_INTEGER = 2**31 - 1  # of Django's IntegerField
 LARGEST_DECIMAL = 10**15
 LONGEST_DURATION = timedelta(days=100_000_000)  # SQLite counts microseconds
-TEMPORAL_FIELDS = (forms.DateField, forms.DateTimeField, forms.TimeField)
-TEMPORAL_VALUES = (str, date, time, type(None))
+# Django's fields raise an error of their own for what is no text.
+TEXT_FIELDS = (
+    forms.DateField,
+    forms.DateTimeField,
+    forms.TimeField,
+    forms.GenericIPAddressField,
+)
+TEXT_VALUES = (str, date, time, type(None))
 
 
 class BoundedFormMixin(forms.BaseForm):
@@ -43,8 +49,8 @@ class BoundedFormMixin(forms.BaseForm):
     - an `amount` or a `quantity` of 0, and negative numbers of what is counted, paid or
       measured, by the field's name;
     - numbers and keys that are too large for the database;
-    - JSON that `json_body` refuses, half a character, and in a form of JSON a date that
-      is no text.
+    - JSON that `json_body` refuses, half a character, and in a form of JSON a date or
+      an IP address that is no text.
 
     `bounds` sets others for numbers: `{"amount": (0, None), "degrees": (-50, 60)}`.
     """
@@ -134,7 +140,7 @@ def validate_above_zero(number: Any) -> None:
 
 def clean_value(field: Any, clean: Any, value: Any, *args: Any) -> Any:
     """Clean a value, or raise ValidationError where Django's own field would not."""
-    if isinstance(field, TEMPORAL_FIELDS) and not isinstance(value, TEMPORAL_VALUES):
+    if isinstance(field, TEXT_FIELDS) and not isinstance(value, TEXT_VALUES):
         raise invalid(field, value)
     if isinstance(field, forms.JSONField) and not is_json(value):
         raise invalid(field, value)
@@ -146,6 +152,8 @@ def clean_value(field: Any, clean: Any, value: Any, *args: Any) -> Any:
 
 def shown_json(bound_data: Any, data: Any, initial: Any) -> Any:
     """Return what the page shows again of a field of JSON."""
+    if data is not None and not isinstance(data, str):
+        return data  # of a form of JSON
     return bound_data(data, initial) if is_json(data) else InvalidJSONInput(data)
 
 
