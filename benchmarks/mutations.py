@@ -732,7 +732,7 @@ MUTATIONS = [
     Mutation(
         "keys of sessions stored as they are",
         SESSIONS,
-        "return None if key is None else str(hash_key(key))",
+        "return None if key is None else hash_key(key)",
         "return key",
     ),
     Mutation(
@@ -945,7 +945,7 @@ MUTATIONS = [
     Mutation(
         "object over the limit no error of the form",
         FORMS,
-        "if not self.is_of_formset:",
+        "if not self.is_of_formset and self.adds_row():",
         "if False:",
     ),
     Mutation(
@@ -1647,8 +1647,8 @@ MUTATIONS = [
     Mutation(
         "size of CSP reports not limited",
         "src/secure_django/web/csp.py",
-        "if len(body) > REPORT_MAX_BYTES:",
-        "if False:",
+        "read_body(request, REPORT_MAX_BYTES, REPORT_TYPES)",
+        "read_body(request, 2**30, REPORT_TYPES)",
     ),
     Mutation(
         "number of CSP reports not limited",
@@ -2697,7 +2697,7 @@ MUTATIONS = [
     Mutation(
         "objects of a formset counted one by one",
         "src/secure_django/photos/formsets.py",
-        "present + len(new) > most",
+        "present + len(adding) > most",
         "present + 1 > most",
     ),
     Mutation(
@@ -3635,8 +3635,8 @@ MUTATIONS = [
     Mutation(
         "emails sent in a loop",
         "src/secure_django/accounts/urls.py",
-        "if pattern.name in LIMITED:",
-        "if False:",
+        "limited = rate_limit(20, seconds=3600)(pattern.callback)",
+        "limited = pattern.callback",
     ),
     Mutation(
         "emails sent to people without an account in a loop",

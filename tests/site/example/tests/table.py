@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from example.models import Delivery, Thing
+from example.models import Bill, Delivery, Household, Remark, Thing
 from users.models import User
 
 ROWS = ""
@@ -11,4 +11,7 @@ ROWS = ""
 def objects(owner: User) -> dict[str, Any]:
     Delivery.objects.create(owner=owner)
     thing = Thing.objects.create(owner=owner, title="Teapot")
+    Remark.objects.create(thing=thing, text="It leaks")
+    household = Household.objects.create(owner=owner, name="Harbor Street 1")
+    Bill.objects.create(household=household, payer=owner, title="Water")
     return {"pk": thing.pk}
