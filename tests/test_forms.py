@@ -174,8 +174,8 @@ def test_names_of_amounts_are_those_of_the_guard() -> None:
 def test_value_of_json_that_is_no_text_is_shown_or_refused(value: object) -> None:
     class OwnForm(BoundedFormMixin, forms.Form):
         ip = forms.GenericIPAddressField()
-        data = forms.JSONField(required=False)
+        content = forms.JSONField(required=False)
 
-    form = OwnForm({"ip": value, "data": value})
+    form = OwnForm({"ip": value, "content": value})
     assert list(form.errors) == ["ip"]
     assert form.as_p()
