@@ -16,9 +16,10 @@ def test_guide_has_every_rule() -> None:
     assert {name: rows[name].replace("`", "") for name in RULES} == RULES
 
 
-def test_project_of_the_package_is_asked_by_all_rules() -> None:
+def test_project_of_the_package_is_asked_by_all_rules_but_those_left_out() -> None:
     found = read_config()
-    assert found.rules == {*RULES}
+    assert found.left_out.keys() == {"deletion"}
+    assert found.rules == {*RULES} - {"deletion"}
     assert found.include == config.KINDS
 
 
