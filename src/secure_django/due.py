@@ -1,6 +1,7 @@
 """A work queue in the database: each row has the time at which it is due.
 
-Any number of workers can share the rows.
+Any number of workers can share the rows. A claim is compared with the database's time,
+so that a worker whose clock runs ahead takes no row from another.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from secure_django.clock import CLOCK_DIFFERENCE
+from secure_django.clock import CLOCK_DIFFERENCE, shared_time
 
 __all__ = ["DueQuerySet", "DueRow"]
 
@@ -47,7 +48,7 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
 
         With the duration of claims, those of a clock that ran ahead do not count.
         """
-        return self.filter(is_free(timezone.now(), longest_claim))
+        return self.filter(is_free(shared_time(self.db), longest_claim))
 
     def correct_times(self) -> int:
         """Make rows due that a clock which ran ahead has put off; return how many.
@@ -64,7 +65,7 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
         The query's order applies to the rows of one owner. No other worker gets the
         rows for `duration`.
         """
-        now = timezone.now()
+        now = shared_time(self.db)
         free = is_free(now, duration)
         if can_skip_locked(self):
             return claim_locked(self, limit, free, now + duration)
@@ -95,11 +96,12 @@ class DueQuerySet[Row: DueRow](models.QuerySet[Row]):
             last_owners[self.model] = owner_of_last_row
         return [key for key, _ in rows]
 
-    def keep_claim(self, rows: Sequence[Row], until: datetime | None) -> None:
-        """Extend the claim, or end it (None).
+    def keep_claim(self, rows: Sequence[Row], duration: timedelta | None) -> None:
+        """Claim rows for another `duration`, or end their claim (None).
 
         Rows that another worker has taken over stay as they are.
         """
+        until = None if duration is None else shared_time(self.db) + duration
         keys = [row.pk for row in rows]
         own_rows = self.filter(pk__in=keys, claimed_until=rows[0].claimed_until)
         own_rows.update(claimed_until=until)

@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 
-from secure_django.clock import CLOCK_DIFFERENCE, is_ahead
+from secure_django.clock import CLOCK_DIFFERENCE, is_ahead, shared_time
 from secure_django.due import DueQuerySet
 from secure_django.jobs import JOBS, WORKER_HERE
 from secure_django.models import LastRun, Mail, QueuedTask, Suppression
@@ -245,7 +245,7 @@ def check_tasks() -> Finding:
 
 def find_stuck_queues(waiting: DueQuerySet[QueuedTask]) -> Iterator[str]:
     """Yield the queues with due tasks in which no worker does anything."""
-    now = timezone.now()
+    now = shared_time(waiting.db)
     since = now - STUCK_AGE
     due = waiting.due().filter(due_at__lt=since).order_by("backend", "queue")
     for backend, queue in due.values_list("backend", "queue").distinct():

@@ -670,7 +670,7 @@ def check_releases(commands: Commands, site: Site) -> None:
 
 @PORT_TIMEOUT
 def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
-    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path
 ) -> None:
     folder, storage = locked_project(WITH_GALLERY), tmp_path / "containers"
     remove_digests(folder)
@@ -682,7 +682,7 @@ def test_document_leads_to_a_restored_photo_and_releases_that_nobody_notices(
         encoding="utf-8",
     )
     certificate, tls = issue_certificate(tmp_path, "example.com")
-    with engine(storage) as podman, https_port(tmp_path_factory.getbasetemp().parent):
+    with engine(storage) as podman, https_port():
         podman.make_stand_ins()
         Path("/var/www/acme").mkdir(parents=True, exist_ok=True)
         commands = Commands(podman, folder, tmp_path, certificate)

@@ -136,16 +136,15 @@ def check_services(machine: Machine) -> None:
 
 @PORT_TIMEOUT
 def test_machine_by_the_document_restores_names_faults_and_releases(
-    locked_project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    locked_project: Project, tmp_path: Path
 ) -> None:
     """One journey, since each machine takes minutes to install."""
     folder = locked_project(WITH_GALLERY)
     prepare(folder, UPLOADS_PER_HOUR="100000", UPLOAD_DECODE_SECONDS="100000")
     document = (folder / "docs" / "deployment.md").read_text(encoding="utf-8")
     assert len(document.splitlines()) <= MOST_LINES
-    ports = tmp_path_factory.getbasetemp().parent
     authority = trustme.CA()
-    with https_port(ports), boot(tmp_path) as machine:
+    with https_port(), boot(tmp_path) as machine:
         site = install(machine, folder, tmp_path, authority)
         check_rights(machine)
         publish(site)
@@ -157,7 +156,7 @@ def test_machine_by_the_document_restores_names_faults_and_releases(
         last = answering(machine, site)
     # The power was cut.
     ready = "curl --silent --fail --insecure https://localhost/health/ready/"
-    with https_port(ports), boot(tmp_path) as machine:
+    with https_port(), boot(tmp_path) as machine:
         machine.run(f"until {ready}; do sleep 1; done")
         assert answering(machine, site) == last
         assert instances(machine) == [last.name]

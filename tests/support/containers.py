@@ -23,7 +23,7 @@ import pytest
 
 from tests.support.baking import clean_environment, run
 from tests.support.live import Server
-from tests.support.readme import development_port
+from tests.support.readme import one_process_at_a_time
 from tests.support.renewal import UV
 
 PROGRAMS = ["buildah", "docker-compose", "mmdebstrap", "nft", "podman", "runc"]
@@ -303,10 +303,9 @@ PORT_TIMEOUT = pytest.mark.timeout(4500)
 
 
 @contextmanager
-def https_port(folder: Path) -> Iterator[None]:
-    """Hold ports 80 and 443 for one test process; all of them share `folder`."""
-    (folder / "https").mkdir(exist_ok=True)
-    with development_port(folder / "https"):
+def https_port() -> Iterator[None]:
+    """Hold ports 80 and 443 for one test process."""
+    with one_process_at_a_time(10443):
         yield
 
 

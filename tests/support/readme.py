@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import tomllib
@@ -53,19 +54,26 @@ def draw_contracts(folder: Path) -> list[str]:
 
 
 @contextmanager
-def development_port(folder: Path) -> Iterator[None]:
-    """Hold port 8000 for one test process; all of them share `folder`."""
-    lock = folder / "port"
-    while True:
-        try:
-            lock.mkdir()
-            break
-        except FileExistsError:
-            time.sleep(0.1)
-    try:
+def one_process_at_a_time(port: int) -> Iterator[None]:
+    """Wait for other test processes; the port is only a lock.
+
+    The system frees it, however a process ends.
+    """
+    with socket.socket() as lock:
+        while True:
+            try:
+                lock.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                time.sleep(0.1)
         yield
-    finally:
-        lock.rmdir()
+
+
+@contextmanager
+def development_port() -> Iterator[None]:
+    """Hold port 8000 for one test process."""
+    with one_process_at_a_time(18000):
+        yield
 
 
 def terminate(process: subprocess.Popen[Any]) -> None:

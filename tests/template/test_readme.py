@@ -209,9 +209,7 @@ def walk(folder: Path, browse: Browse) -> None:
 
 
 @contextmanager
-def started(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory, heading: str
-) -> Iterator[None]:
+def started(folder: Path, heading: str) -> Iterator[None]:
     """Start a project by its README; the start page has a heading."""
     (start,) = commands(folder / "README.md", "Start")
     assert len(["uvx cookiecutter .", f"cd {folder.name}", start]) <= COMMANDS
@@ -223,19 +221,17 @@ def started(
             DJANGO_SUPERUSER_EMAIL=ADMIN,
             DJANGO_SUPERUSER_PASSWORD=PASSWORD,
         )
-    ports = tmp_path_factory.getbasetemp().parent
-    with development_port(ports), served(folder, start) as page:
+    with development_port(), served(folder, start) as page:
         assert f"<h1>{heading}</h1>" in page
         yield
 
 
 def test_readme_commands_work(
     project: Project,
-    tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> None:
     folder = project(ALL_ON)
-    with started(folder, tmp_path_factory, "Gallery"):
+    with started(folder, "Gallery"):
         if chromium():  # otherwise only the commands are tested
             walk(folder, request.getfixturevalue("browse"))
     commit(folder)
@@ -249,12 +245,11 @@ def test_readme_commands_work(
 
 def test_smallest_project_starts_by_its_readme(
     project: Project,
-    tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> None:
     """CI's commands, and test_end_to_end.py, test and scan such projects."""
     folder = project(ALL_OFF)
-    with started(folder, tmp_path_factory, "My Secure Site"):
+    with started(folder, "My Secure Site"):
         if chromium():
             browse: Browse = request.getfixturevalue("browse")
             staff = browse(URL)

@@ -31,6 +31,7 @@ APPS = {
     "accounts": "secure_django.accounts",
     "photos/cloudinary": "secure_django.photos.cloudinary",
     "test_seams.py": "secure_django.accounts",
+    "web/test_repeats.py": "secure_django.accounts",
 }
 # What says nothing about the settings of a project, or needs more than a project has.
 LEFT_OUT = {

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.json import normalize_json
 
 from secure_django import jobs
-from secure_django.clock import CLOCK_DIFFERENCE
+from secure_django.clock import CLOCK_DIFFERENCE, shared_time
 from secure_django.due import DueQuerySet, pause_after
 from secure_django.encryption import Unreadable
 from secure_django.jobs.isolation import run_alone
@@ -110,10 +110,11 @@ def rows_of(queue: Queue) -> DueQuerySet[QueuedTask]:
 
 def count_claims(queue: Queue) -> int:
     """Return how many tasks of a queue run now."""
-    now = timezone.now()
+    rows = rows_of(queue)
+    now = shared_time(rows.db)
     # A claim that ends later is of a clock that ran ahead.
     present = (now, now + CLAIM + CLOCK_DIFFERENCE)
-    return rows_of(queue).filter(claimed_until__range=present).count()
+    return rows.filter(claimed_until__range=present).count()
 
 
 def own_row(row: QueuedTask) -> DueQuerySet[QueuedTask]:
@@ -149,7 +150,8 @@ def renew_claim(row: QueuedTask, stop: Event) -> None:
 def renew_once(row: QueuedTask) -> bool:
     """Renew a claim, and return False if another worker has it."""
     try:
-        return bool(own_row(row).update(claimed_until=timezone.now() + CLAIM))
+        rows = own_row(row)
+        return bool(rows.update(claimed_until=shared_time(rows.db) + CLAIM))
     except Exception as error:  # the next try may come before the claim ends
         name = type(error).__name__
         logger.warning("the claim of a task was not renewed: %s: %s", row.name, name)

@@ -89,7 +89,7 @@ def process_assets(assets: Sequence[Asset]) -> None:
             # One photo's error must not hold up the others, whatever a receiver raises.
             logger.exception("A photo could not be processed")
             Asset.objects.reschedule(asset, asset.next_attempt())
-        Asset.objects.keep_claim(assets, timezone.now() + CLAIM)
+        Asset.objects.keep_claim(assets, CLAIM)
     if outage:
         logger.warning("%s", outage.advice)
 
