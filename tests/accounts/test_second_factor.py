@@ -1,6 +1,5 @@
 """Second factors: storage, attacks on them, and the requirement for staff."""
 
-import json
 import re
 import time
 from functools import partial
@@ -36,7 +35,6 @@ from secure_django.testing.people import (
     SECRET,
     add_second_factor,
     code,
-    prove_second_factor,
     recovery_codes,
     verify_email,
 )
@@ -451,16 +449,3 @@ def test_new_passkey_has_a_number(login: Login, staff: User, user: User) -> None
     assert context["form"].initial["name"] == "Passkey 2"
     created = context["js_data"]["creation_options"]["publicKey"]
     assert created["user"]["displayName"] == staff.email
-
-
-@pytest.mark.control("V8.2.2")
-def test_download_names_factors_without_secrets(login: Login, user: User) -> None:
-    client = login(user)
-    prove_second_factor(client, user)
-    text = client.post("/accounts/profile/export/").getvalue().decode()
-    factors = json.loads(text)["second_factors"]
-    assert "TOTP Authenticator" in {factor["name"] for factor in factors}
-    assert {*factors[0]} == {"name", "created_at", "last_used_at"}
-    for factor in Authenticator.objects.all():
-        for secret in factor.data.values():
-            assert str(secret) not in text
